@@ -1,0 +1,5 @@
+"""`python -m robustkit`."""
+
+from robustkit.cli.main import run
+
+run()

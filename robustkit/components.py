@@ -1,0 +1,225 @@
+"""What a plugin contributes: one light, frozen declaration for each component.
+
+A declaration names its implementation as `"package.module:attribute"`; the host imports it on first
+use, so that listing plugins costs nothing. Nothing here imports torch or numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from robustkit.params import NoParams
+
+Target = str | Callable[..., Any]
+Modality = Literal["image", "text"]
+Norm = Literal["linf", "l2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """What every declaration has.
+
+    Attributes:
+        name: lower-case words joined by `-`, unique in the plugin. Users write `plugin/name`, or
+            `name` alone where it is unambiguous.
+        summary: one line for `robustkit list`.
+        target: the implementation, `"package.module:attribute"` or the object itself. It is called
+            with the validated parameters: `target(params)`.
+        params: a class decorated with `robustkit.params`.
+        tags: free words to select by.
+        citation: the paper or reference that the component follows.
+    """
+
+    kind: ClassVar[str] = "component"
+
+    name: str
+    summary: str
+    target: Target
+    params: type = NoParams
+    tags: tuple[str, ...] = ()
+    citation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(Component):
+    """Turns a batch into a degraded batch at a severity, without the model.
+
+    `target(params)` returns an `ImagePerturbation` (see `robustkit.protocols`).
+
+    Attributes:
+        modality: what it perturbs.
+        severities: the published levels. Floats between 0 and the highest interpolate; 0 is identity.
+        stochastic: whether `sample` draws anything. What is not stochastic is evaluated under one seed.
+        stream_version: raised only when the random draws change; part of every random key and cell key.
+        resolve: `resolve(params, shape) -> params`, or its `"package.module:attribute"`: makes choices that depend
+            on the images' (C, H, W) concrete, so that a condition's name says what was really done.
+    """
+
+    kind: ClassVar[str] = "perturbation"
+
+    modality: Modality = "image"
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    stochastic: bool = True
+    stream_version: int = 1
+    resolve: Target | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(Component):
+    """Searches, with the model, for the worst input within a threat model.
+
+    `target(params)` returns an `AttackMethod` (see `robustkit.protocols`).
+
+    Attributes:
+        modality: what it attacks.
+        norms: the norms that its threat model may have; the first is the default.
+        needs: what it needs of the model: `{"gradient"}`, or empty for a black-box attack.
+        stochastic: whether it draws anything.
+        stream_version: as for `Perturbation`.
+        resolve: `resolve(params, threat_model) -> params`: makes defaults that depend on eps concrete.
+    """
+
+    kind: ClassVar[str] = "attack"
+
+    modality: Modality = "image"
+    norms: tuple[Norm, ...] = ("linf",)
+    needs: frozenset[str] = frozenset({"gradient"})
+    stochastic: bool = True
+    stream_version: int = 1
+    resolve: Target | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Component):
+    """Turns the per-sample records of one cell into one number with an interval.
+
+    `target(params)` returns a callable `(records) -> Estimate` (see `RecordMetric` in `robustkit.protocols`).
+
+    Attributes:
+        higher_is_better: the direction that reporters rank by; None where neither is better.
+        bounds: the smallest and largest value that is possible; None for unbounded.
+        needs: what it is computed from. `{"records"}` is what this API version offers.
+        default: whether `eval` computes it when the user names no metrics.
+    """
+
+    kind: ClassVar[str] = "metric"
+
+    higher_is_better: bool | None
+    bounds: tuple[float | None, float | None] = (None, None)
+    needs: frozenset[str] = frozenset({"records"})
+    default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer(Component):
+    """Trains a model. `target(params)` returns the training objective."""
+
+    kind: ClassVar[str] = "trainer"
+
+    modality: Modality = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Component):
+    """An architecture that a checkpoint may be loaded into.
+
+    `target(params)` returns a `torch.nn.Module` that maps a normalised (N, C, H, W) batch to (N, classes) logits.
+    """
+
+    kind: ClassVar[str] = "model"
+
+    modality: Modality = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Component):
+    """Labelled data. `target(params)` returns an `ImageDataset` (see `robustkit.protocols`).
+
+    Attributes:
+        modality: what it holds.
+        licence: the licence of the data.
+        source: where the data comes from.
+    """
+
+    kind: ClassVar[str] = "dataset"
+
+    modality: Modality = "image"
+    licence: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reporter(Component):
+    """Writes files from a finished run. `target(params)` returns a callable `(run_folder, output_folder) -> paths`.
+
+    Attributes:
+        formats: the file formats that it writes.
+    """
+
+    kind: ClassVar[str] = "reporter"
+
+    formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreatModel:
+    """What an attack may do to an input.
+
+    Attributes:
+        norm: the norm that bounds the change of one input.
+        eps: the largest norm of the change, in units of the [0, 1] range (L2: of the flattened input).
+        low: the smallest value that an input may have.
+        high: the largest value that an input may have.
+    """
+
+    norm: Norm
+    eps: float
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number, what it was computed from, and how far it can be trusted.
+
+    Attributes:
+        value: the number.
+        n: how many samples it rests on.
+        ci_low: lower end of the 95 % interval, or None where none is defined.
+        ci_high: upper end.
+        interval: how the interval was made, for captions: `"wilson"`, `"bootstrap"` …
+    """
+
+    value: float
+    n: int
+    ci_low: float | None = None
+    ci_high: float | None = None
+    interval: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a dataset hands out: perturbations and eps act on this.
+
+    Attributes:
+        channels: number of channels.
+        height: in pixels.
+        width: in pixels.
+        resize: the shorter side was resized to this before the crop; None if nothing was resized.
+        crop: side of the central crop; None if nothing was cropped.
+        interpolation: the filter of the resize; empty if nothing was resized.
+    """
+
+    channels: int
+    height: int
+    width: int
+    resize: int | None = None
+    crop: int | None = None
+    interpolation: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        return (self.channels, self.height, self.width)
