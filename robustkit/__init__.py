@@ -28,7 +28,7 @@ _PUBLIC = {
         "Trainer",
         "View",
     ),
-    "robustkit.params": ("NoParams", "params"),
+    "robustkit.parameters": ("NoParams", "params"),
     "robustkit.hookspecs": ("hookimpl",),
     "robustkit.protocols": (
         "AttackMethod",
@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from robustkit.errors import RobustkitError as RobustkitError
     from robustkit.errors import RunError as RunError
     from robustkit.hookspecs import hookimpl as hookimpl
-    from robustkit.params import NoParams as NoParams
-    from robustkit.params import params as params
+    from robustkit.parameters import NoParams as NoParams
+    from robustkit.parameters import params as params
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult
     from robustkit.protocols import CheckpointOptions as CheckpointOptions

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from robustkit.params import NoParams
+from robustkit.parameters import NoParams
 
 Target = str | Callable[..., Any]
 Modality = Literal["image", "text"]

@@ -22,7 +22,7 @@ def robustkit_perturbations() -> Iterable[Perturbation]:  # type: ignore[empty-b
     Example:
         @robustkit.hookimpl
         def robustkit_perturbations():
-            return [robustkit.Perturbation(name="stripes", summary="dark stripes", target="my_plugin.stripes:Stripes")]
+            return [robustkit.Perturbation(name="stripes", summary="dark bars", target="my_plugin.stripes:Stripes")]
     """
 
 
@@ -33,7 +33,7 @@ def robustkit_attacks() -> Iterable[Attack]:  # type: ignore[empty-body]
     Example:
         @robustkit.hookimpl
         def robustkit_attacks():
-            return [robustkit.Attack(name="sign-step", summary="one signed step", target="my_plugin.sign_step:SignStep")]
+            return [robustkit.Attack(name="sign-step", summary="one step", target="my_plugin.sign_step:SignStep")]
     """
 
 
@@ -60,7 +60,7 @@ def robustkit_trainers() -> Iterable[Trainer]:  # type: ignore[empty-body]
     Example:
         @robustkit.hookimpl
         def robustkit_trainers():
-            return [robustkit.Trainer(name="mixup", summary="standard training on mixed pairs", target="my_plugin.mixup:Mixup")]
+            return [robustkit.Trainer(name="mixup", summary="trains on mixed pairs", target="my_plugin.mixup:Mixup")]
     """
 
 

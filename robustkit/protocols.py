@@ -94,8 +94,9 @@ class RecordMetric(Protocol):
         """Return the estimate.
 
         Args:
-            records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`, `nll`,
-                `brier`, `margin`, `input_hash`, and for attacks `broken_by`, `norm`, `loss`, `queries`, `forwards`, `backwards`.
+            records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
+                `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
+                `forwards`, `backwards`.
         """
         ...
 

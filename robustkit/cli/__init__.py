@@ -1,0 +1,1 @@
+"""The command line. Nothing imports it; it imports heavy layers only inside the commands that need them."""

@@ -1,0 +1,108 @@
+"""`robustkit describe`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robustkit.cli.options import json_option, load_plugins, plugin_options
+
+if TYPE_CHECKING:
+    from robustkit.host import Entry, Host
+
+
+@click.command("describe", short_help="Show one component.")
+@click.argument("name")
+@json_option
+@plugin_options
+def command(
+    name: str, as_json: bool, include: tuple[str, ...], no_plugin: tuple[str, ...], strict_plugins: bool
+) -> None:
+    """Show a component's summary, parameters with their bounds, source, and a line to paste."""
+    entries = _find(load_plugins(include, no_plugin, strict_plugins), name)
+    facts = [_facts(entry) for entry in entries]
+    if as_json:
+        click.echo(json.dumps({"components": facts}))
+        return
+    click.echo("\n\n".join(_text(fact) for fact in facts))
+
+
+def _find(host: Host, name: str) -> list[Entry]:
+    from robustkit.cli.list import KINDS
+    from robustkit.errors import ConfigError, PluginError
+    from robustkit.names import did_you_mean
+
+    found = []
+    for kind in KINDS:
+        try:
+            found.append(host.catalog.find(kind, name))
+        except PluginError:
+            raise
+        except ConfigError as error:
+            if "ambiguous" in error.message:
+                raise
+    if not found:
+        known = [text for entry in host.catalog.all() for text in (entry.qualified, entry.component.name)]
+        raise ConfigError(f"unknown component '{name}'", did_you_mean(name, known) or "'robustkit list' shows them")
+    return found
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    from dataclasses import fields
+
+    from robustkit.host.validate import params_schema
+
+    component = entry.component
+    shown = {"name", "summary", "target", "params", "resolve"}
+    extra = {field.name: getattr(component, field.name) for field in fields(component) if field.name not in shown}
+    return {
+        "kind": component.kind,
+        "name": entry.qualified,
+        "summary": component.summary,
+        "dist": entry.dist,
+        "version": entry.version,
+        "target": component.target if isinstance(component.target, str) else repr(component.target),
+        **{key: sorted(value) if isinstance(value, frozenset) else value for key, value in extra.items()},
+        "params": params_schema(entry),
+        "paste": _paste(entry),
+    }
+
+
+def _paste(entry: Entry) -> str:
+    name = entry.component.name if entry.first_party else entry.qualified
+    lines = {
+        "perturbation": f"-p {name}:severity=1..5",
+        "attack": f"-a {name}:eps=8/255",
+        "metric": f"-m {name}",
+        "model": f"--model {name}",
+        "dataset": f"--data {entry.qualified}",
+    }
+    line = lines.get(entry.component.kind, "")
+    return f"robustkit eval … {line}" if line else ""
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['kind']} {facts['name']}", f"  {facts['summary']}"]
+    skip = {"kind", "name", "summary", "params", "paste"}
+    for key, value in facts.items():
+        if key not in skip and value not in ("", [], (), None):
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append(f"  {key.replace('_', ' ')}: {shown}")
+    parameters = facts["params"].get("properties", {})
+    lines.append("  parameters:" if parameters else "  parameters: none")
+    for key, schema in parameters.items():
+        lines.append(f"    {key}{_bounds(schema)}  {schema.get('description', '')}".rstrip())
+    if facts["paste"]:
+        lines.append(f"  use: {facts['paste']}")
+    return "\n".join(lines)
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    kinds = schema.get("anyOf", [schema])
+    parts = ["|".join(map(str, kind["enum"])) if "enum" in kind else str(kind.get("type", "any")) for kind in kinds]
+    names = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {kind[name]:g}" for kind in kinds for name, sign in names.items() if name in kind]
+    default = f", default {schema['default']}" if "default" in schema else ", required"
+    return f" ({' or '.join(parts)}{', ' + ', '.join(limits) if limits else ''}{default})"

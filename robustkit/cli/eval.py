@@ -1,0 +1,231 @@
+"""`robustkit eval`."""
+
+from __future__ import annotations
+
+import glob
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robustkit.cli.options import json_option, load_plugins, plugin_options
+from robustkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robustkit.config import RunConfig
+    from robustkit.evaluation import Evaluation
+    from robustkit.host import Host
+
+
+@click.command("eval", short_help="Evaluate checkpoints under perturbations and attacks.")
+@click.argument("checkpoints", nargs=-1, metavar="CHECKPOINT…")
+@click.option(
+    "--model", metavar="SPEC", help="Architecture: a registered name, FILE.py:callable or package.module:callable."
+)
+@click.option(
+    "--normalize",
+    metavar="NAME|MEAN/STD",
+    help="What the network expects of [0,1] inputs: imagenet, cifar10, 0.5/0.5 …",
+)
+@click.option("--input-size", type=int, metavar="N", help="The wrapped model resizes its inputs to N x N.")
+@click.option("--data", metavar="PATH|NAME", help="IDX folder, .npz, .npy pair, image folder, or a registered dataset.")
+@click.option("--split", metavar="NAME", help="Part of the data: test (default) or train.")
+@click.option("--view", metavar="SPEC", help="Resize and crop: 224, or resize=256,crop=224,interpolation=bicubic.")
+@click.option("--limit", type=int, metavar="N", help="Evaluate N samples, spread evenly over the dataset.")
+@click.option("--indices", metavar="FILE", help="Evaluate the samples whose ids this file lists.")
+@click.option(
+    "-p",
+    "--perturbation",
+    multiple=True,
+    metavar="NAME:k=v,…",
+    help="Add a perturbation, e.g. gaussian-noise:severity=1..5. Repeatable.",
+)
+@click.option(
+    "-a",
+    "--attack",
+    multiple=True,
+    metavar="NAME:k=v,…",
+    help="Add an attack, e.g. pgd:eps=8/255,steps=20. Repeatable.",
+)
+@click.option(
+    "-m", "--metric", multiple=True, metavar="NAME", help="Metric. Repeatable; by default accuracy, NLL, Brier and ECE."
+)
+@click.option("--seed", metavar="N|A..B", help="Seed, or several: what draws random numbers runs under each. [0]")
+@click.option("--precision", metavar="fp32|tf32|bf16|fp16", help="Arithmetic of the forward passes. [fp32]")
+@click.option("--device", envvar="ROBUSTKIT_DEVICE", metavar="NAME", help="auto, cpu, cuda, cuda:N. [auto]")
+@click.option("--batch-size", type=int, metavar="N", help="Samples a forward pass; does not change results. [128]")
+@click.option(
+    "--trust-pickle", is_flag=True, help="Open checkpoints whose pickle can run code. Only for files that you trust."
+)
+@click.option("--config", metavar="FILE.toml", help="Read the configuration from a file; flags add to it.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one configuration entry, e.g. model.0.group=base. Repeatable.",
+)
+@click.option("-o", "--out", metavar="DIR", help="Run folder. [a new one below runs/]")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run in --out, or the newest one below runs/ that this command began."
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, list the cells, compute nothing.")
+@click.option(
+    "--fail-under",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Exit with 1 if any row of the metric is below. Repeatable.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@json_option
+@plugin_options
+def command(**options: Any) -> int:
+    r"""Evaluate CHECKPOINTs and write per-sample records and a results table.
+
+    \b
+    robustkit eval model.pt --model resnet20-cifar --normalize cifar10 --data test.npz
+    robustkit eval model.pt … -p gaussian-noise:severity=1..5 -a pgd:eps=8/255
+    """
+    gates = [_gate(text) for text in options["fail_under"]]
+    config = _configure(options)
+    host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
+    if options["dry_run"]:
+        return _dry_run(config, host, options["as_json"])
+
+    from robustkit.cli.progress import make_progress
+    from robustkit.evaluation import evaluate
+
+    out = Path(options["out"]) if options["out"] else None
+    done = evaluate(config, host, make_progress(options["quiet"]), out=out, resume=options["resume"])
+    _print(done, options["as_json"])
+    _check_gate_names(gates, done.rows)
+    if done.failures:
+        return 4
+    return 1 if _missed(gates, done.rows) else 0
+
+
+def _configure(options: dict[str, Any]) -> RunConfig:
+    from robustkit.config import apply_setting, parse_config
+
+    source = options["config"] or ""
+    if options["resume"] and options["out"] and not source and not options["checkpoints"]:
+        source = str(Path(options["out"]) / "config.toml")
+    values, text = _read_file(source) if source else ({}, "")
+    _add_models(values, options)
+    _add_flags(values, options)
+    for setting in options["settings"]:
+        apply_setting(values, setting)
+    return parse_config(values, source=source, text=text)
+
+
+def _read_file(source: str) -> tuple[dict[str, Any], str]:
+    from robustkit.config import read_toml
+
+    values = read_toml(Path(source))
+    return {key.replace("-", "_"): value for key, value in values.items()}, Path(source).read_text("utf8")
+
+
+def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
+    for key in ("data", "split", "view", "limit", "indices", "precision", "device", "batch_size"):
+        if options[key] is not None:
+            values[key] = options[key]
+    for key in ("perturbation", "attack", "metric", "include"):
+        if options[key]:
+            values[key] = [*values.get(key, []), *options[key]]
+    if options["seed"] is not None:
+        values["seed"] = _seeds(options["seed"])
+    if options["trust_pickle"]:
+        values["trust_pickle"] = True
+
+
+def _add_models(values: dict[str, Any], options: dict[str, Any]) -> None:
+    given = [path for pattern in options["checkpoints"] for path in _matches(pattern)]
+    if given:
+        values["model"] = [{"checkpoint": path} for path in given]
+    for key in ("model", "normalize", "input_size"):
+        if options[key] is not None:
+            for model in values.get("model", []):
+                model[key] = options[key]
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the files that a pattern means, for shells that leave it as it is and for configurations."""
+    if not glob.has_magic(pattern) or Path(pattern).exists():
+        return [pattern]
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise ConfigError(f"no checkpoint matches '{pattern}'", "quote the pattern or name the files")
+    return found
+
+
+def _seeds(text: str) -> Any:
+    from robustkit.config.shorthand import parse_value
+
+    value = parse_value(f"[{text}]" if "," in text else text)
+    seeds = value if isinstance(value, list) else [value]
+    if not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+        raise ConfigError(f"--seed: expected whole numbers from 0, got '{text}'", "for example --seed 0 or --seed 0..4")
+    return seeds
+
+
+def _dry_run(config: RunConfig, host: Host, as_json: bool) -> int:
+    from robustkit.engine.plan import make_plan
+
+    plan = make_plan(config, host)
+    cells = [{"model": cell.model, "condition": cell.condition.text, "seed": cell.seed} for cell in plan.cells]
+    if as_json:
+        click.echo(json.dumps({"dataset": plan.dataset_name, "samples": len(plan.ids), "cells": cells}))
+        return 0
+    for cell in cells:
+        click.echo(f"{cell['model']}  {cell['condition']}  seed {cell['seed']}")
+    click.echo(f"{len(cells)} cell(s) on {len(plan.ids)} samples of {plan.dataset_name}, on {plan.device}", err=True)
+    return 0
+
+
+def _print(done: Evaluation, as_json: bool) -> None:
+    if as_json:
+        result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
+        if done.failures:
+            result["failures"] = done.failures
+        click.echo(json.dumps(result))
+        return
+    from robustkit.cli.table import results_by_condition
+
+    click.echo(results_by_condition(done.rows), err=True, nl=False)
+    for failure in done.failures:
+        click.echo(f"robustkit: failed: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
+    click.echo(str(done.folder.path))
+
+
+def _gate(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ConfigError(f"--fail-under: expected METRIC=VALUE, got '{text}'", "for example accuracy=0.8") from None
+
+
+def _is_metric(row: dict[str, Any], name: str) -> bool:
+    return row["metric"] == name or row["metric"].partition("/")[2] == name
+
+
+def _check_gate_names(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> None:
+    for name, _ in gates:
+        if not any(_is_metric(row, name) for row in rows):
+            known = ", ".join(sorted({row["metric"] for row in rows}))
+            raise ConfigError(
+                f"--fail-under: no result has the metric '{name}'", f"this run has {known or 'no results'}"
+            )
+
+
+def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> bool:
+    missed = [
+        (row, least) for name, least in gates for row in rows if _is_metric(row, name) and not row["value"] >= least
+    ]
+    for row, least in missed:
+        click.echo(
+            f"robustkit: gate failed: {row['model']} · {row['condition']}: {row['metric']} {row['value']:.4f} < {least:g}",
+            err=True,
+        )
+    return bool(missed)

@@ -1,0 +1,123 @@
+"""The `robustkit` command: finds subcommands by name, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from robustkit import __version__
+from robustkit.errors import RobustkitError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
+    "demo": ("robustkit.cli.demo:command", "Evaluate two bundled checkpoints on bundled data, offline."),
+    "show": ("robustkit.cli.show:command", "Summarise a run."),
+    "init": ("robustkit.cli.init:command", "Write a commented robustkit.toml."),
+    "list": ("robustkit.cli.list:command", "List perturbations, attacks, metrics, models, datasets …"),
+    "describe": ("robustkit.cli.describe:command", "Show one component: parameters, source, a line to paste."),
+    "plugins": ("robustkit.cli.plugins:command", "List plugins and what became of each."),
+    "doctor": ("robustkit.cli.doctor:command", "Check plugins and environment."),
+}
+"""Where each command is, and its line in `--help`, which must be known without importing it."""
+
+SECTIONS = {"Evaluate": ("eval", "demo", "show", "init"), "Extend": ("list", "describe", "plugins", "doctor")}
+
+EPILOG = """\b
+Exit codes:
+  0    done
+  1    a gate failed (--fail-under)
+  2    wrong usage, configuration, data or checkpoint
+  3    a plugin or the environment failed
+  4    finished, but some cells failed
+  130  interrupted; --resume continues
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand only when it is called."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may have been meant."""
+        from robustkit.names import did_you_mean
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            hint = did_you_mean(args[0], COMMANDS) or "'robustkit --help' lists the commands"
+            raise click.UsageError(f"unknown command '{args[0]}'; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, without importing any."""
+        for section, names in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="robustkit %(version)s")
+def main() -> None:
+    """Measure how a trained model behaves when its inputs degrade, and how far that number can be trusted."""
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the documented code; no traceback reaches the user."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = main.main(args=arguments, prog_name="robustkit", standalone_mode=False)
+    except click.ClickException as error:
+        _fail(2, error.format_message(), _usage(error))
+    except (click.Abort, KeyboardInterrupt):
+        _fail(130, "interrupted", "run the same command with --resume to continue")
+    except RobustkitError as error:
+        _fail(error.exit_code, error.message, error.hint)
+    except BrokenPipeError:
+        # The reader of our output has gone; what remains in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("ROBUSTKIT_DEBUG"):
+            traceback.print_exc()
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(3, f"unexpected error: {text}", "this is a defect of robustkit; ROBUSTKIT_DEBUG=1 shows the traceback")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    # A scheduler's SIGTERM must leave a run as resumable as Ctrl-C does.
+    raise KeyboardInterrupt
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see '{context.command_path} --help'" if isinstance(context, click.Context) else ""
+
+
+def _fail(code: int, message: str, hint: str = "") -> NoReturn:
+    if "--json" in sys.argv[1:]:
+        error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
+        click.echo(json.dumps({"error": error}))
+    click.echo(f"robustkit: error: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+    sys.exit(code)

@@ -1,0 +1,105 @@
+"""How a run's progress is shown: a bar on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from robustkit.engine.evaluate import Committed
+    from robustkit.engine.runner import Observer
+
+
+def make_progress(quiet: bool = False) -> Observer:
+    """Return the observer that suits stderr."""
+    if quiet:
+        return Quiet()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def _label(row: Committed) -> str:
+    return f"{row.cell.model} · {row.cell.condition.text}"
+
+
+class Quiet:
+    """Shows failures only."""
+
+    def started(self, total: int, done: int) -> None:
+        """Show nothing."""
+
+    def committed(self, row: Committed) -> None:
+        """Show a failure."""
+        if row.error:
+            click.echo(f"robustkit: failed: {_label(row)}: {row.error}", err=True)
+
+    def finished(self) -> None:
+        """Show nothing."""
+
+
+class Lines(Quiet):
+    """One plain line a chunk."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._done = 0
+        self._seen: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+
+    def started(self, total: int, done: int) -> None:
+        """Show how much there is to do."""
+        self._total, self._done = total, done
+        reused = f", {done} stored already" if done else ""
+        click.echo(f"robustkit: {total} chunk(s){reused}", err=True)
+
+    def committed(self, row: Committed) -> None:
+        """Show one chunk and the accuracy so far."""
+        super().committed(row)
+        if not row.error:
+            self._done += 1
+            seen = self._seen[row.cell.key]
+            seen[0] += row.correct
+            seen[1] += row.n
+            click.echo(
+                f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})",
+                err=True,
+            )
+
+
+class Bar(Quiet):
+    """A progress bar with the current cell, its running accuracy and the time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._seen: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+
+    def started(self, total: int, done: int) -> None:
+        """Show the bar."""
+        self._task = self._progress.add_task("", total=total, completed=done)
+        self._progress.start()
+
+    def committed(self, row: Committed) -> None:
+        """Advance the bar."""
+        if row.error:
+            self._progress.console.print(f"failed: {_label(row)}: {row.error}", style="red", markup=False)
+            return
+        seen = self._seen[row.cell.key]
+        seen[0] += row.correct
+        seen[1] += row.n
+        text = f"{row.cell.model} {row.cell.condition.component} accuracy {seen[0] / seen[1]:.3f}"
+        self._progress.update(self._task, advance=1, description=text)
+
+    def finished(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()

@@ -1,0 +1,62 @@
+"""`robustkit show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robustkit.cli.options import json_option
+
+
+@click.command("show", short_help="Summarise a run.")
+@click.argument("run", metavar="RUN")
+@json_option
+def command(run: str, as_json: bool) -> None:
+    """Summarise the run in folder RUN: what was evaluated, how far it got, the results."""
+    from robustkit.store.run_folder import RunFolder
+
+    folder = RunFolder(Path(run))
+    manifest, rows = folder.read_manifest(), folder.read_results()
+    if as_json:
+        click.echo(json.dumps({"run": run, "status": manifest["status"], "manifest": manifest, "results": rows}))
+        return
+    click.echo(_summary(run, manifest))
+    if rows:
+        from robustkit.cli.table import results_by_condition
+
+        click.echo(results_by_condition(rows), nl=False)
+    else:
+        click.echo("no results yet")
+
+
+def _summary(run: str, manifest: dict[str, Any]) -> str:
+    dataset = manifest["dataset"]
+    lines = [
+        f"run {run}: {manifest['status']}",
+        f"started {manifest['started']}, finished {manifest['finished'] or '-'}, robustkit {manifest['robustkit']}",
+        f"data {dataset['name']}: {dataset['evaluated']} of {dataset['n']} samples, fingerprint {dataset['fingerprint'][:12]}",
+    ]
+    for name, model in manifest["models"].items():
+        lines.append(_model_line(name, model))
+    for failure in manifest["failures"]:
+        lines.append(f"FAILED {failure['model']} · {failure['condition']}: {failure['error']}")
+    if manifest["status"] != "finished":
+        lines.append("'robustkit eval --resume' with the same command continues it")
+    return "\n".join(lines)
+
+
+def _model_line(name: str, model: dict[str, Any]) -> str:
+    fit = model["fit"]
+    parts = [
+        f"model {name}: {model['checkpoint']} ({model['format']}, sha256 {model['sha256'][:12]})",
+        f"architecture {model['model']}",
+        f"normalisation {model['normalize']}",
+    ]
+    if model["unwrapped"]:
+        parts.append(f"unwrapped {' > '.join(model['unwrapped'])}")
+    if fit["stripped"]:
+        parts.append(f"stripped {', '.join(fit['stripped'])}")
+    return "; ".join(parts)

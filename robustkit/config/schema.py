@@ -1,0 +1,148 @@
+"""The configuration of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Len
+
+from robustkit.config.shorthand import parse_shorthand
+from robustkit.config.toml import line_of
+from robustkit.errors import ConfigError
+from robustkit.names import did_you_mean
+from robustkit.parameters import params
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+
+
+@params
+class ModelConfig:
+    """One checkpoint and how to read it."""
+
+    checkpoint: str
+    """Path of the file."""
+    model: str = ""
+    """A registered name, `file.py:callable` or `package.module:callable`. Empty: as the checkpoint says."""
+    normalize: str = ""
+    """A name (`imagenet`, `cifar10` …) or `mean/std` numbers. Empty: as the checkpoint says, else none."""
+    name: str = ""
+    """How tables call it. Empty: the file's stem."""
+    group: str = ""
+    """Models of one group differ in their training seed only."""
+    training_seed: int | None = None
+    """The seed that it was trained with."""
+    input_size: Annotated[int, Ge(1)] | None = None
+    """The wrapped model resizes its inputs to this side, after every perturbation."""
+
+
+@params
+class RunConfig:
+    """Everything that decides the numbers of a run, and how it is executed."""
+
+    model: Annotated[tuple[ModelConfig, ...], Len(1)]
+    """The checkpoints."""
+    data: str
+    """A path or the name of a registered dataset."""
+    split: str = "test"
+    """Which part of the data, where there are several."""
+    view: str = ""
+    """Resize and crop, for example `224` or `resize=256,crop=224,interpolation=bicubic`."""
+    limit: Annotated[int, Ge(1)] | None = None
+    """Evaluate this many samples, spread evenly over the dataset."""
+    indices: str = ""
+    """A file with the ids of the samples to evaluate."""
+    perturbation: tuple[dict[str, Any], ...] = ()
+    """Each has a `name`, a `severity` (one or a list), and the perturbation's own parameters."""
+    attack: tuple[dict[str, Any], ...] = ()
+    """Each has a `name`, an `eps` (one or a list), perhaps a `norm`, and the attack's own parameters."""
+    metric: tuple[str, ...] = ()
+    """Names of metrics. Empty: the default ones."""
+    seed: Annotated[tuple[int, ...], Len(1)] = (0,)
+    """Every condition that draws random numbers is evaluated under each of these."""
+    precision: Precision = "fp32"
+    """Arithmetic of the forward passes; part of every cell's key."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1` …"""
+    batch_size: Annotated[int, Ge(1)] = 128
+    """Samples a forward pass; changes the speed, not the results."""
+    trust_pickle: bool = False
+    """Open checkpoints whose pickle can run code."""
+    include: tuple[str, ...] = ()
+    """Python files with plugins."""
+
+
+RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include")
+"""Fields that must not change results; a resumed run may have others."""
+
+
+def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "") -> RunConfig:
+    """Return the validated configuration.
+
+    Args:
+        values: as read from TOML, JSON or flags. Perturbations and attacks may be tables or shorthand strings.
+        source: the file that it came from, for messages.
+        text: that file's text, from which messages take the line.
+
+    Raises:
+        ConfigError: an unknown key (with did-you-mean), a missing one, a wrong type or value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    prepared = dict(values)
+    for kind in ("perturbation", "attack"):
+        prepared[kind] = [_component(item, kind) for item in _as_list(prepared.get(kind, []))]
+    if "seed" in prepared:
+        prepared["seed"] = _as_list(prepared["seed"])
+    _check_keys(prepared, RunConfig, "", source, text)
+    for position, model in enumerate(_as_list(prepared.get("model", []))):
+        if isinstance(model, Mapping):
+            _check_keys(model, ModelConfig, f"model.{position}.", source, text)
+    try:
+        return TypeAdapter(RunConfig).validate_python(prepared)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(_missing(where) or f"{source or 'configuration'}: {where}: {first['msg']}") from error
+
+
+def as_dict(config: RunConfig) -> dict[str, Any]:
+    """Return the configuration as plain values; `parse_config` takes them back."""
+    return asdict(config)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _component(item: Any, kind: str) -> dict[str, Any]:
+    parsed = parse_shorthand(item) if isinstance(item, str) else item
+    if not isinstance(parsed, Mapping) or not isinstance(parsed.get("name"), str):
+        raise ConfigError(f"each {kind} needs a name, got {item!r:.80}", f'write [[{kind}]] and name = "…"')
+    if "eps" in parsed:
+        # TOML has no fractions, and papers write eps as one.
+        return {**parsed, "eps": [_number(eps) for eps in _as_list(parsed["eps"])]}
+    return dict(parsed)
+
+
+def _number(value: Any) -> Any:
+    return parse_shorthand(f"eps:value={value}")["value"] if isinstance(value, str) else value
+
+
+def _check_keys(values: Mapping[str, Any], declared: type, prefix: str, source: str, text: str) -> None:
+    known = list(declared.__dataclass_fields__)  # type: ignore[attr-defined]
+    for key in values:
+        if key not in known:
+            line = line_of(text, key)
+            where = f"{source or 'configuration'}{f', line {line}' if line else ''}"
+            hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown key '{prefix}{key}'", hint)
+
+
+def _missing(where: str) -> str:
+    if where == "model":
+        return "no checkpoint was given"
+    if where == "data":
+        return "no data was given: --data takes a path or the name of a registered dataset"
+    return ""

@@ -1,0 +1,82 @@
+"""The one-line form of a component and its parameters: `fog:severity=1..5,profile=cifar`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from robustkit.errors import ConfigError
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
+_RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+def parse_shorthand(text: str) -> dict[str, Any]:
+    """Return `{"name": …, key: value, …}` for `NAME` or `NAME:key=value,key=value`.
+
+    Values are integers, numbers, fractions as papers write them (`8/255`), ranges (`1..5`), lists (`[1,3,5]`), `true`,
+    `false`, `none`, or else strings.
+
+    Raises:
+        ConfigError: an item is not `key=value`, a key comes twice, or a range is empty.
+
+    >>> parse_shorthand("pgd:eps=1/4,steps=20")
+    {'name': 'pgd', 'eps': 0.25, 'steps': 20}
+    >>> parse_shorthand("fog:severity=1..3,profile=cifar")
+    {'name': 'fog', 'severity': [1, 2, 3], 'profile': 'cifar'}
+    """
+    name, _, rest = text.partition(":")
+    parsed: dict[str, Any] = {"name": name.strip()}
+    if not parsed["name"]:
+        raise ConfigError(
+            f"expected NAME or NAME:key=value,…, got '{text}'", "for example gaussian-noise:severity=1..5"
+        )
+    for item in _split_items(rest):
+        key, equals, value = item.partition("=")
+        key = key.strip()
+        if not equals or not key or not value.strip():
+            raise ConfigError(f"'{text}': expected key=value, got '{item}'", "for example pgd:eps=8/255,steps=20")
+        if key in parsed:
+            raise ConfigError(f"'{text}': '{key}' is given twice", "give each parameter once")
+        parsed[key] = parse_value(value.strip())
+    return parsed
+
+
+def parse_value(text: str) -> Any:
+    """Return the value that a word of the shorthand stands for.
+
+    >>> parse_value("8/255") == 8 / 255, parse_value("[1,2.5]"), parse_value("none"), parse_value("cifar")
+    (True, [1, 2.5], None, 'cifar')
+    """
+    if text.startswith("[") and text.endswith("]"):
+        return [parse_value(item.strip()) for item in _split_items(text[1:-1])]
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if match := _RANGE.fullmatch(text):
+        low, high = int(match[1]), int(match[2])
+        if low > high:
+            raise ConfigError(f"the range {text} is empty", "write the smaller end first, for example 1..5")
+        return list(range(low, high + 1))
+    if (match := _FRACTION.fullmatch(text)) and float(match[2]) != 0:
+        return float(match[1]) / float(match[2])
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _split_items(text: str) -> list[str]:
+    """Split at commas that are not inside brackets."""
+    items, depth, current = [], 0, ""
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            items.append(current)
+            current = ""
+        else:
+            current += character
+    return [item for item in [*items, current] if item.strip()]

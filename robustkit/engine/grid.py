@@ -1,0 +1,253 @@
+"""The grid: conditions with canonical names, cells with content addresses, chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustkit.components import Attack, Perturbation, ThreatModel
+from robustkit.config import RunConfig
+from robustkit.errors import ConfigError
+from robustkit.host import Entry, Host
+from robustkit.host.validate import parse_params, resolve_target
+from robustkit.names import normalise
+from robustkit.store import SCHEMA_VERSION
+
+CHUNK = 2048
+"""Samples a chunk: the unit of commit, retry and resume."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What is done to the inputs.
+
+    Attributes:
+        text: the canonical string, with every parameter; `clean` for none. `-p` and `-a` read it back.
+        kind: clean, perturbation or attack.
+        severity: of a perturbation; 0 for clean; None for an attack.
+        entry: the component; None for clean.
+        params: its validated, resolved parameters.
+        threat_model: of an attack.
+        stochastic: whether it is evaluated under every seed.
+    """
+
+    text: str
+    kind: Literal["clean", "perturbation", "attack"]
+    severity: float | None
+    entry: Entry | None = None
+    params: Any = None
+    threat_model: ThreatModel | None = None
+    stochastic: bool = False
+
+    @property
+    def component(self) -> str:
+        """Qualified name of the component, or `clean`."""
+        return self.entry.qualified if self.entry else "clean"
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        """What of the component's code decides the result: version of the plugin and of its random stream."""
+        if self.entry is None:
+            return {}
+        component = cast("Perturbation | Attack", self.entry.component)
+        return {"plugin": self.entry.version, "stream": component.stream_version}
+
+
+CLEAN = Condition(text="clean", kind="clean", severity=0.0)
+
+
+def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]) -> list[Condition]:
+    """Return `clean` and every condition that the configuration asks for, each once.
+
+    Args:
+        config: whose perturbations and attacks are expanded over severities and eps.
+        host: where the components are found.
+        shape: (C, H, W) of the view, on which `auto` choices rest.
+
+    Raises:
+        ConfigError: an unknown name or parameter, a severity out of range, a missing eps, an unknown norm.
+    """
+    found: dict[str, Condition] = {"clean": CLEAN}
+    for raw in config.perturbation:
+        for condition in _perturbations(raw, host, shape):
+            found.setdefault(condition.text, condition)
+    for raw in config.attack:
+        for condition in _attacks(raw, host):
+            found.setdefault(condition.text, condition)
+    return list(found.values())
+
+
+def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int]) -> Iterator[Condition]:
+    entry = _find(host, "perturbation", raw)
+    component = cast("Perturbation", entry.component)
+    if component.modality != "image":
+        raise ConfigError(f"perturbation '{entry.qualified}' is for {component.modality}, the data are images")
+    own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
+    params = parse_params(entry, own)
+    if component.resolve is not None:
+        params = resolve_target(entry, component.resolve)(params, shape)
+    for severity in _numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
+        if not 0 <= severity <= max(component.severities):
+            raise ConfigError(
+                f"{entry.qualified}: severity must lie in 0..{max(component.severities)}, got {severity:g}",
+                "for example severity=1..5",
+            )
+        text = _canonical(entry, _values(params), severity=severity)
+        yield Condition(
+            text=text,
+            kind="perturbation",
+            severity=severity,
+            entry=entry,
+            params=params,
+            stochastic=component.stochastic,
+        )
+
+
+def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
+    entry = _find(host, "attack", raw)
+    component = cast("Attack", entry.component)
+    norm = normalise(str(raw.get("norm", component.norms[0])))
+    if norm not in component.norms:
+        raise ConfigError(f"attack '{entry.qualified}' has the norms {', '.join(component.norms)}, got '{norm}'")
+    if "eps" not in raw:
+        raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
+    own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm")}
+    parsed = parse_params(entry, own)
+    for eps in _numbers(raw["eps"], f"{entry.qualified}: eps"):
+        if eps < 0:
+            raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}")
+        if norm == "linf" and eps > 1:
+            raise ConfigError(
+                f"{entry.qualified}: eps={eps:g} is larger than the whole [0, 1] range", "write it as papers do: 8/255"
+            )
+        threat_model = ThreatModel(norm=cast("Any", norm), eps=eps)
+        params = parsed
+        if component.resolve is not None:
+            params = resolve_target(entry, component.resolve)(parsed, threat_model)
+        text = _canonical(entry, {"eps": eps, "norm": norm, **_values(params)})
+        yield Condition(
+            text=text,
+            kind="attack",
+            severity=None,
+            entry=entry,
+            params=params,
+            threat_model=threat_model,
+            stochastic=component.stochastic,
+        )
+
+
+def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> Entry:
+    other, flag = {"perturbation": ("attack", "-a"), "attack": ("perturbation", "-p")}[kind]
+    try:
+        return host.catalog.find(kind, raw["name"])
+    except ConfigError as error:
+        if error.hint == f"'{raw['name']}' is of the kind {other}":
+            raise ConfigError(error.message, f"{error.hint}; give it with {flag}") from None
+        raise
+
+
+def _numbers(value: Any, where: str) -> list[float]:
+    items = value if isinstance(value, list | tuple) else [value]
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, int | float) or not np.isfinite(item):
+            raise ConfigError(f"{where} must be a number, a range or a list, got {item!r}", "for example 3 or 1..5")
+    if not items:
+        raise ConfigError(f"{where} is an empty list", "for example 3 or 1..5")
+    return [float(item) for item in items]
+
+
+def _values(params: Any) -> dict[str, Any]:
+    return {field.name: getattr(params, field.name) for field in fields(params)}
+
+
+def _canonical(entry: Entry, values: Mapping[str, Any], severity: float | None = None) -> str:
+    items = [f"{key.replace('_', '-')}={format_value(values[key])}" for key in sorted(values)]
+    if severity is not None:
+        items.append(f"severity={format_value(severity)}")
+    return f"{entry.qualified}:{','.join(items)}" if items else entry.qualified
+
+
+def format_value(value: Any) -> str:
+    """Return how a parameter is written in a canonical condition: shortest exact form, n/255 where papers write so.
+
+    >>> format_value(8 / 255), format_value(0.1), format_value(3.0), format_value(None), format_value([1, 2.5])
+    ('8/255', '0.1', '3', 'none', '[1,2.5]')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(format_value(item) for item in value) + "]"
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    grey_levels = round(value * 255)
+    if len(repr(value)) > 8 and 0 < grey_levels < 255 and grey_levels / 255 == value:
+        return f"{grey_levels}/255"
+    return repr(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """The unit of results and caching.
+
+    Attributes:
+        model: the model's name in this run.
+        condition: what is done to the inputs.
+        seed: the root of its random keys.
+        key: sha256 of everything that decides its records.
+    """
+
+    model: str
+    condition: Condition
+    seed: int
+    key: str
+
+
+def expand_cells(
+    models: Mapping[str, Mapping[str, Any]],
+    conditions: Sequence[Condition],
+    seeds: Sequence[int],
+    common: Mapping[str, Any],
+) -> list[Cell]:
+    """Return the cells of a run; what draws no random numbers is evaluated under the first seed only.
+
+    Args:
+        models: by name, what decides a model's outputs (digests of weights and source, normalisation …).
+        conditions: the conditions.
+        seeds: the seeds.
+        common: what all cells share: dataset, view, sample ids, precision …
+    """
+    cells = []
+    for condition, (name, identity) in product(conditions, models.items()):
+        for seed in seeds if condition.stochastic else seeds[:1]:
+            facts = {
+                "schema": SCHEMA_VERSION,
+                "model": identity,
+                "condition": condition.text,
+                "versions": condition.versions,
+                "seed": seed if condition.stochastic else None,
+                **common,
+            }
+            cells.append(Cell(model=name, condition=condition, seed=seed, key=digest(facts)))
+    return cells
+
+
+def digest(facts: Any) -> str:
+    """Return the sha256 of the canonical JSON of plain values."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def split_chunks(ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the sample ids in chunks of at most `CHUNK` consecutive entries."""
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]

@@ -1,0 +1,145 @@
+"""The manifest: what was run, on what, with what."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+import robustkit
+from robustkit.components import Metric
+from robustkit.config.schema import as_dict
+from robustkit.engine.grid import Condition, digest
+from robustkit.engine.plan import Plan
+from robustkit.host import Host
+from robustkit.store import SCHEMA_VERSION
+
+SEED_RULE = (
+    "Philox 4x64 keyed by (seed, component, stream version, replicate); counter = sample id; severity is not part of it"
+)
+
+
+def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "status": "running",
+        "started": timestamp(),
+        "finished": None,
+        "robustkit": robustkit.__version__,
+        "command": sys.argv[1:],
+        "identity_digest": digest(plan.identity),
+        "identity": plan.identity,
+        "config": as_dict(plan.config),
+        "models": {name: model.report for name, model in plan.models.items()},
+        "dataset": {
+            "name": plan.dataset_name,
+            "n": len(plan.dataset.labels),
+            "evaluated": len(plan.ids),
+            "fingerprint": plan.identity["dataset"],
+            "view": asdict(plan.dataset.view),
+            "classes": list(plan.dataset.class_names),
+        },
+        "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
+        "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
+        "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
+        "cells": [
+            {"model": cell.model, "condition": cell.condition.text, "seed": cell.seed, "key": cell.key}
+            for cell in plan.cells
+        ],
+        "chunks": len(plan.chunks),
+        "failures": {},
+        "plugins": [
+            {
+                "name": record.source.name,
+                "dist": record.source.dist,
+                "version": record.source.version,
+                "status": record.status,
+            }
+            for record in host.records
+        ],
+        "environment": describe_environment(plan.device),
+    }
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Return the machine and the libraries; host and user names are left out, because papers are anonymous."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "os": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cuda": torch.version.cuda,
+        "git": _git(),
+    }
+
+
+def timestamp() -> str:
+    """Return the time now, UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    params = (
+        {}
+        if condition.params is None
+        else {f.name: getattr(condition.params, f.name) for f in fields(condition.params)}
+    )
+    return {
+        "kind": condition.kind,
+        "component": condition.component,
+        "severity": condition.severity,
+        "params": params,
+        "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
+        "stochastic": condition.stochastic,
+        "versions": condition.versions,
+        "citation": condition.entry.component.citation if condition.entry else "",
+    }
+
+
+def _metric(component: Any) -> Mapping[str, Any]:
+    metric = cast("Metric", component)
+    return {
+        "summary": metric.summary,
+        "higher_is_better": metric.higher_is_better,
+        "bounds": list(metric.bounds),
+        "citation": metric.citation,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()
+
+
+def _git() -> dict[str, Any] | None:
+    """Return commit and dirtiness of the folder that the command ran in, or None outside a repository."""
+    try:
+        commit = _ask_git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_ask_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _ask_git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()  # noqa: S603

@@ -1,0 +1,52 @@
+"""Applies one perturbation to one batch, and holds the plugin to its contract."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from robustkit.engine.seeds import Keys
+from robustkit.errors import PluginError
+from robustkit.protocols import ImagePerturbation
+
+
+def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severity: Tensor | float) -> Tensor:
+    """Return the degraded batch; where the severity is 0 a sample is returned as it is.
+
+    Args:
+        perturbation: the implementation.
+        images: (N, C, H, W), uint8, or float in [0, 1].
+        keys: one key a sample.
+        severity: one number, or (N,) one a sample.
+
+    Raises:
+        PluginError: the result has another shape, dtype or device, or leaves [0, 1].
+    """
+    levels = torch.as_tensor(severity, dtype=torch.float64, device=images.device).expand(len(images))
+    active = levels > 0
+    if not bool(active.any()):
+        return images.clone()
+    if bool(active.all()):
+        return _checked(perturbation, images, keys, levels)
+    rows = active.nonzero().flatten()
+    result = images.clone()
+    result[rows] = _checked(perturbation, images[rows], keys.rows(rows), levels[rows])
+    return result
+
+
+def _checked(perturbation: ImagePerturbation, images: Tensor, keys: Keys, levels: Tensor) -> Tensor:
+    channels, height, width = images.shape[1:]
+    draws = perturbation.sample(keys, (channels, height, width), levels)
+    result = perturbation.apply(images, draws)
+    what = type(perturbation).__name__
+    if not isinstance(result, Tensor) or (result.shape, result.dtype) != (images.shape, images.dtype):
+        got = f"{tuple(result.shape)} {result.dtype}" if isinstance(result, Tensor) else type(result).__name__
+        raise PluginError(f"perturbation {what} must return {tuple(images.shape)} {images.dtype}, got {got}")
+    if result.is_floating_point() and not bool(((result >= 0) & (result <= 1)).all()):
+        raise PluginError(f"perturbation {what} returned values outside [0, 1] or NaN")
+    return result
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Return the batch as float32 in [0, 1]."""
+    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images.to(torch.float32)

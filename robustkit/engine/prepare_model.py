@@ -1,0 +1,146 @@
+"""From a checkpoint file and a model's configuration to a classifier that is ready to be evaluated."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from robustkit.config import ModelConfig, RunConfig
+from robustkit.config.shorthand import parse_shorthand
+from robustkit.engine.architecture import Architecture, resolve_architecture
+from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint, weights_digest
+from robustkit.engine.classifier import Classifier, probe
+from robustkit.engine.device import AUTOCAST
+from robustkit.engine.normalize import parse_normalize
+from robustkit.errors import ConfigError
+from robustkit.host import Host
+from robustkit.host.validate import parse_params, resolve_target
+from robustkit.protocols import CheckpointOptions, LoadedCheckpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedModel:
+    """A model of a run.
+
+    Attributes:
+        name: how tables call it.
+        classifier: on the device, in evaluation mode, parameters frozen.
+        classes: how many logits it returns.
+        identity: what decides its outputs; part of every cell's key.
+        report: how it was opened, for the manifest.
+    """
+
+    name: str
+    classifier: Classifier
+    classes: int
+    identity: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+
+def prepare_models(
+    config: RunConfig, host: Host, shape: tuple[int, int, int], device: torch.device
+) -> dict[str, PreparedModel]:
+    """Return the run's models by name.
+
+    Args:
+        config: whose models are opened.
+        host: where registered architectures and checkpoint openers are found.
+        shape: (C, H, W) of the view; one forward pass on it shows that model and data fit.
+        device: where the models go.
+
+    Raises:
+        ConfigError: an unknown architecture, normalisation or clashing names.
+        DataError: a checkpoint that cannot be opened, does not fit the architecture, or does not fit the data.
+    """
+    names = _names(config.model)
+    return {
+        name: _prepare(name, model, config, host, shape, device)
+        for name, model in zip(names, config.model, strict=True)
+    }
+
+
+def _prepare(
+    name: str, model: ModelConfig, config: RunConfig, host: Host, shape: tuple[int, int, int], device: torch.device
+) -> PreparedModel:
+    path = Path(model.checkpoint)
+    options = CheckpointOptions(trust_pickle=config.trust_pickle)
+    checkpoint = (host.open_with_plugins(path, options) if path.exists() else None) or open_checkpoint(path, options)
+    architecture = _architecture(model, checkpoint, host)
+    normalization = parse_normalize(model.normalize or checkpoint.metadata.get("normalize") or "none")
+    network: nn.Module = architecture.build()
+    fit = load_into(network, checkpoint)
+    side = model.input_size
+    classifier = Classifier(
+        network, normalization, input_size=side and (side, side), autocast=AUTOCAST[config.precision]
+    ).to(device)
+    classes = probe(classifier, shape, device)
+    identity = {
+        "weights": weights_digest(checkpoint.weights),
+        "architecture": architecture.name,
+        "source": architecture.source_digest,
+        "mean": list(normalization.mean),
+        "std": list(normalization.std),
+        "input_size": model.input_size,
+    }
+    report = {
+        "checkpoint": model.checkpoint,
+        "sha256": file_digest(path),
+        "bytes": path.stat().st_size,
+        "format": checkpoint.format,
+        "unwrapped": list(checkpoint.unwrapped),
+        "extras": dict(checkpoint.extras),
+        "fit": asdict(fit),
+        "model": architecture.name,
+        "normalize": normalization.name,
+        "classes": classes,
+        "group": model.group or name,
+        "training_seed": model.training_seed,
+        "identity": identity,
+    }
+    return PreparedModel(name=name, classifier=classifier, classes=classes, identity=identity, report=report)
+
+
+def _architecture(model: ModelConfig, checkpoint: LoadedCheckpoint, host: Host) -> Architecture:
+    spec = model.model or checkpoint.metadata.get("model", "")
+    if not spec:
+        known = ", ".join(entry.component.name for entry in host.catalog.all("model"))
+        raise ConfigError(
+            f"{model.checkpoint} holds weights only: which architecture are they for?",
+            f"add --model NAME ({known}), --model FILE.py:callable or --model package.module:callable",
+        )
+    return resolve_architecture(spec, lambda text: _registered(text, host))
+
+
+def _registered(spec: str, host: Host) -> Architecture:
+    raw = parse_shorthand(spec)
+    entry = host.catalog.find("model", raw.pop("name"))
+    params = parse_params(entry, raw)
+    build = resolve_target(entry)
+    written = ",".join(f"{key}={value}" for key, value in sorted(asdict(params).items()))
+    return Architecture(
+        name=f"{entry.qualified}:{written}" if written else entry.qualified,
+        build=lambda: build(params),
+        source_digest=hashlib.sha256(Path(inspect.getfile(build)).read_bytes()).hexdigest(),
+    )
+
+
+def _names(models: Sequence[ModelConfig]) -> list[str]:
+    names = [model.name or Path(model.checkpoint).stem for model in models]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    # Checkpoints are often called best.pt; their folders tell them apart.
+    names = [
+        f"{Path(model.checkpoint).resolve().parent.name}/{name}" if name in repeated and not model.name else name
+        for name, model in zip(names, models, strict=True)
+    ]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ConfigError(f"{count} models are called '{name}'", "give each [[model]] a name in the configuration")
+    return names

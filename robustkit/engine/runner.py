@@ -1,0 +1,107 @@
+"""Runs a plan: computes what is missing, stores it chunk by chunk, and survives being killed at any moment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from robustkit.engine.device import numerics
+from robustkit.engine.evaluate import Committed, Evaluator, Task
+from robustkit.engine.executors import Executor, InProcess
+from robustkit.engine.grid import Cell
+from robustkit.engine.plan import Plan
+from robustkit.store import RunFolder
+
+
+class Observer(Protocol):
+    """Is told how a run goes; progress bars are made of this."""
+
+    def started(self, total: int, done: int) -> None:
+        """`done` of `total` chunks are stored already."""
+        ...
+
+    def committed(self, row: Committed) -> None:
+        """One chunk of one cell was stored, or failed."""
+        ...
+
+    def finished(self) -> None:
+        """Nothing is left to do, or the run was stopped."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        computed: chunks computed now.
+        reused: chunks that were stored already.
+        failures: by cell key, why a cell has no result.
+    """
+
+    computed: int = 0
+    reused: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executor | None = None) -> Outcome:
+    """Compute and store what the folder lacks.
+
+    Raises:
+        RunError: a result cannot be stored.
+        DataError: a sample cannot be read.
+    """
+    folder.clean_up()
+    missing = _missing(plan, folder)
+    total = len(plan.cells) * len(plan.chunks)
+    outcome = Outcome(reused=total - sum(len(chunks) for chunks in missing.values()))
+    folder.log("started", total=total, reused=outcome.reused)
+    observer.started(total, outcome.reused)
+    evaluator = Evaluator(
+        models={name: model.classifier for name, model in plan.models.items()},
+        dataset=plan.dataset,
+        folder=folder,
+        device=plan.device,
+        batch_size=plan.config.batch_size,
+    )
+    try:
+        with numerics(plan.config.precision):
+            for rows in (executor or InProcess()).map(evaluator, _tasks(plan, missing, outcome)):
+                for row in rows:
+                    _take(row, folder, outcome)
+                    observer.committed(row)
+    finally:
+        observer.finished()
+    folder.log("computed", chunks=outcome.computed, failed_cells=len(outcome.failures))
+    return outcome
+
+
+def _missing(plan: Plan, folder: RunFolder) -> dict[str, set[int]]:
+    return {
+        cell.key: {chunk for chunk, ids in enumerate(plan.chunks) if not folder.has_chunk(cell.key, chunk, ids)}
+        for cell in plan.cells
+    }
+
+
+def _tasks(plan: Plan, missing: dict[str, set[int]], outcome: Outcome) -> Iterator[Task]:
+    """Yield the work chunk by chunk; a cell that has failed is not tried again on its later chunks."""
+    together: dict[tuple[str, int], list[Cell]] = defaultdict(list)
+    for cell in plan.cells:
+        together[cell.condition.text, cell.seed].append(cell)
+    for chunk, ids in enumerate(plan.chunks):
+        for (_, seed), cells in together.items():
+            todo = tuple(cell for cell in cells if chunk in missing[cell.key] and cell.key not in outcome.failures)
+            if todo:
+                yield Task(condition=todo[0].condition, seed=seed, chunk=chunk, ids=ids, cells=todo)
+
+
+def _take(row: Committed, folder: RunFolder, outcome: Outcome) -> None:
+    facts = {"model": row.cell.model, "condition": row.cell.condition.text, "seed": row.cell.seed, "chunk": row.chunk}
+    if row.error:
+        outcome.failures[row.cell.key] = row.error
+        folder.log("failed", **facts, error=row.error, details=row.details)
+    else:
+        outcome.computed += 1
+        folder.log("committed", **facts, n=row.n)

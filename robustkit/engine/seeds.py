@@ -1,0 +1,111 @@
+"""Random keys: every random number is a function of a name and a sample, never of what was drawn before."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from robustkit.engine.philox import Key, sample_words
+from robustkit.errors import ConfigError
+
+_WIDEST_RANGE = 1 << 32
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """One random key for each sample of a batch.
+
+    A draw depends on the fields below and on the sample's id, not on its batch, on its place in it, or on earlier
+    draws: asking twice gives the same numbers. What must be independent asks different children.
+
+    Attributes:
+        seed: the run's seed.
+        stream: qualified name of the component that draws.
+        version: the component's `stream_version`.
+        ids: (N,) int64 sample ids. Draws are made on their device.
+        replicate: which repetition of the same experiment.
+        path: names of the children that led here; set by `child`.
+
+    Example:
+        >>> keys = Keys(seed=0, stream="corruptions/gaussian-noise", version=1, ids=torch.tensor([7, 8]))
+        >>> bool((keys.normal(3)[1] == keys.rows([1]).normal(3)[0]).all())
+        True
+    """
+
+    seed: int
+    stream: str
+    version: int
+    ids: Tensor
+    replicate: int = 0
+    path: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ids.dtype != torch.int64 or self.ids.ndim != 1:
+            got = f"{tuple(self.ids.shape)} {self.ids.dtype}"
+            raise ConfigError(f"Keys.ids: expected (N,) torch.int64, got {got}", "pass one integer id for each sample")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def device(self) -> torch.device:
+        """Where draws are made."""
+        return self.ids.device
+
+    def child(self, name: str) -> Keys:
+        """Return keys whose draws are independent of these and of any other child's."""
+        return replace(self, path=(*self.path, name))
+
+    def rows(self, index: Tensor | slice | list[int]) -> Keys:
+        """Return the keys of some of the samples.
+
+        Args:
+            index: whatever selects rows of a tensor: positions, a mask, a slice.
+        """
+        return replace(self, ids=self.ids[index])
+
+    def words(self, n: int) -> Tensor:
+        """Return (N, n) int64 random words, each with all 64 bits random; the same bits on every device."""
+        return sample_words(self._philox_key(), self.ids, n)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Return (N, *shape) float64, uniform in [0, 1) in steps of 2**-53; the same bits on every device."""
+        return _unit(self.words(math.prod(shape))).reshape(len(self), *shape)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Return (N, *shape) float64, standard normal.
+
+        By Box and Muller (1958). Devices may differ in the last bits, as their logarithms and cosines do.
+        """
+        n = math.prod(shape)
+        radius_words, angle_words = self.words(n + n % 2).chunk(2, dim=1)
+        radius = torch.sqrt(-2 * torch.log(1 - _unit(radius_words)))
+        angle = 2 * math.pi * _unit(angle_words)
+        pairs = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+        return pairs[:, :n].reshape(len(self), *shape)
+
+    def integers(self, low: int, high: int, *shape: int) -> Tensor:
+        """Return (N, *shape) int64, uniform in low, …, high - 1; the same on every device.
+
+        The chance of a value is off by less than 2**-53. At most 2**32 different values.
+        """
+        if not 0 < high - low <= _WIDEST_RANGE:
+            raise ConfigError(
+                f"Keys.integers: expected 1 to 2**32 values, got low={low}, high={high}", "swap or narrow the bounds"
+            )
+        return (self.uniform(*shape) * (high - low)).to(torch.int64) + low
+
+    def _philox_key(self) -> Key:
+        name = [self.seed, self.stream, self.version, self.replicate, list(self.path)]
+        digest = sha256(json.dumps(name, separators=(",", ":")).encode()).digest()
+        return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
+
+
+def _unit(words: Tensor) -> Tensor:
+    # The upper 53 bits, as many as a float64 holds; the mask undoes the sign that `>>` copies.
+    return ((words >> 11) & ((1 << 53) - 1)).to(torch.float64) * 2.0**-53

@@ -1,0 +1,178 @@
+"""One evaluation from configuration to results table: plan, run folder, records, results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robustkit.analysis.aggregate import results_table
+from robustkit.config import RunConfig, write_toml
+from robustkit.config.schema import as_dict
+from robustkit.engine.grid import digest
+from robustkit.engine.manifest import describe_run, timestamp
+from robustkit.engine.plan import Plan, make_plan
+from robustkit.engine.runner import Observer, Outcome, execute
+from robustkit.errors import ConfigError, RobustkitError
+from robustkit.host import Host
+from robustkit.store import RunFolder
+
+RUNS = Path("runs")
+"""Where runs go when no folder is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A finished evaluation.
+
+    Attributes:
+        folder: the run folder.
+        rows: the results table.
+        failures: one entry a failed cell: model, condition, seed, error.
+        files: the files that the user may want to open.
+        outcome: how many chunks were computed and reused.
+    """
+
+    folder: RunFolder
+    rows: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    files: list[Path]
+    outcome: Outcome
+
+
+def evaluate(
+    config: RunConfig, host: Host, observer: Observer, *, out: Path | None = None, resume: bool = False
+) -> Evaluation:
+    """Run an evaluation and return its results.
+
+    Args:
+        config: what to evaluate.
+        host: the plugins.
+        observer: is told about the progress.
+        out: the run folder; by default a new one below `runs/`.
+        resume: continue the run in `out`, or without `out` the newest run below `runs/` with the same identity. Where
+            there is none, a new run begins.
+
+    Raises:
+        ConfigError: the configuration is wrong, or `out` holds another run.
+        DataError: data or a checkpoint cannot be used.
+        PluginError: a component that is needed is broken.
+        RunError: results cannot be stored.
+    """
+    plan = make_plan(config, host)
+    folder = _choose_folder(plan, out, resume)
+    manifest = _open_manifest(plan, host, folder)
+    with _status_kept(folder, manifest):
+        outcome = execute(plan, folder, observer)
+        metrics = {name: chosen.compute for name, chosen in plan.metrics.items()}
+        rows = results_table(folder, manifest, metrics)
+        files = folder.write_results(rows)
+        failures = _describe_failures(plan, outcome)
+        manifest |= {
+            "status": "finished with failures" if failures else "finished",
+            "finished": timestamp(),
+            "failures": failures,
+        }
+        folder.write_manifest(manifest)
+    return Evaluation(
+        folder=folder,
+        rows=rows,
+        failures=failures,
+        files=[*files, folder.manifest_path, folder.path / "records"],
+        outcome=outcome,
+    )
+
+
+def _choose_folder(plan: Plan, out: Path | None, resume: bool) -> RunFolder:
+    wanted = digest(plan.identity)
+    if out is None:
+        return (_newest_like(wanted) if resume else None) or RunFolder(_new_path(plan, wanted))
+    folder = RunFolder(out)
+    if folder.exists():
+        if not resume:
+            raise ConfigError(f"{out} holds a run already", "add --resume to continue it, or choose another --out")
+        _check_same(folder, plan)
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists and is not a run folder", "choose an empty or new folder with --out")
+    return folder
+
+
+def _newest_like(wanted: str) -> RunFolder | None:
+    found = []
+    for path in RUNS.glob("*/manifest.json"):
+        folder = RunFolder(path.parent)
+        with contextlib.suppress(RobustkitError):
+            manifest = folder.read_manifest()
+            if manifest.get("identity_digest") == wanted:
+                found.append((str(manifest.get("started")), str(path.parent), folder))
+    return max(found, key=lambda item: item[:2])[2] if found else None
+
+
+def _new_path(plan: Plan, identity: str) -> Path:
+    moment = timestamp().replace("-", "").replace(":", "")[:13]
+    first = next(iter(plan.models)).replace("/", "-")
+    base = RUNS / f"{moment}-{first}-{identity[:6]}"
+    path, number = base, 2
+    while path.exists():
+        path, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return path
+
+
+def _check_same(folder: RunFolder, plan: Plan) -> None:
+    before = folder.read_manifest().get("identity", {})
+    if before == plan.identity:
+        return
+    differences = sorted(_differences(before, plan.identity))
+    shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
+    raise ConfigError(
+        f"{folder.path} holds a different run: {shown}", "repeat the command that began it, or choose another --out"
+    )
+
+
+def _differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in {*before, *now}:
+            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+    elif before != now:
+        yield f"{where} was {before!r:.60}, is {now!r:.60}"
+
+
+def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:
+    manifest = describe_run(plan, host)
+    if folder.exists():
+        before = folder.read_manifest()
+        manifest["started"] = before.get("started", manifest["started"])
+        manifest["resumed"] = [*before.get("resumed", []), timestamp()]
+    folder.write_manifest(manifest)
+    folder.write_config(write_toml(as_dict(plan.config)))
+    return manifest
+
+
+@contextlib.contextmanager
+def _status_kept(folder: RunFolder, manifest: dict[str, Any]) -> Iterator[None]:
+    """Note in the manifest how a run ended that did not finish; the disk may be the very reason, so never insist."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(RobustkitError):
+            folder.write_manifest(manifest | {"status": "interrupted", "finished": timestamp()})
+        raise
+    except RobustkitError as error:
+        with contextlib.suppress(RobustkitError):
+            folder.write_manifest(manifest | {"status": "failed", "finished": timestamp(), "error": error.message})
+        raise
+
+
+def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": cell.model,
+            "condition": cell.condition.text,
+            "seed": cell.seed,
+            "error": outcome.failures[cell.key],
+        }
+        for cell in plan.cells
+        if cell.key in outcome.failures
+    ]

@@ -1,0 +1,143 @@
+"""Checks declarations when a plugin registers, and parameters when a component is used."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from robustkit.components import (
+    Attack,
+    Component,
+    Dataset,
+    Metric,
+    Model,
+    Perturbation,
+    Reporter,
+    Target,
+    Trainer,
+)
+from robustkit.errors import ConfigError, PluginError, RobustkitError
+from robustkit.host.catalog import Entry
+from robustkit.names import did_you_mean, is_valid, normalise
+
+DECLARED_BY: dict[str, type[Component]] = {
+    "robustkit_perturbations": Perturbation,
+    "robustkit_attacks": Attack,
+    "robustkit_metrics": Metric,
+    "robustkit_trainers": Trainer,
+    "robustkit_models": Model,
+    "robustkit_datasets": Dataset,
+    "robustkit_reporters": Reporter,
+}
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def check_declaration(hook: str, component: Any) -> None:
+    """Check what can be checked without importing the implementation.
+
+    Raises:
+        PluginError: naming the hook, the field and what is expected.
+    """
+    expected = DECLARED_BY[hook]
+    if not isinstance(component, expected):
+        raise PluginError(f"{hook}() must return robustkit.{expected.__name__} objects, got {component!r:.80}")
+    if not isinstance(component.name, str) or not is_valid(component.name):
+        raise PluginError(
+            f"{hook}(): the name {component.name!r} is not lower-case words joined by '-'",
+            f"for example '{normalise(re.sub(r'[^A-Za-z0-9]+', '-', str(component.name))).strip('-')}'",
+        )
+    _check_target(hook, component.name, component.target)
+    resolve = getattr(component, "resolve", None)
+    if resolve is not None:
+        _check_target(hook, component.name, resolve)
+    if not is_dataclass(component.params):
+        raise PluginError(f"{hook}(): the params of '{component.name}' must be a class decorated with robustkit.params")
+
+
+def _check_target(hook: str, name: str, target: Target) -> None:
+    if not callable(target) and not (isinstance(target, str) and _TARGET.fullmatch(target)):
+        raise PluginError(f"{hook}(): the target of '{name}' must be 'package.module:attribute', got {target!r:.80}")
+
+
+def resolve_target(entry: Entry, target: Target | None = None) -> Any:
+    """Return the object that a declaration's target (or the given one) names, importing it now.
+
+    Raises:
+        PluginError: it cannot be imported or is not there.
+    """
+    target = entry.component.target if target is None else target
+    if not isinstance(target, str):
+        return target
+    module_name, _, attribute = target.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}' is declared but cannot be imported from '{target}': {cause}",
+            f"mend or update the plugin {entry.dist or entry.plugin}",
+        ) from error
+    return found
+
+
+def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
+    """Return the component's validated parameters.
+
+    Strings from the command line are coerced (`"0.2"` to 0.2); `_` and `-` in keys are equal.
+
+    Raises:
+        ConfigError: an unknown key, a missing one, or a value outside its bounds.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    declared = entry.component.params
+    known = [field.name for field in fields(declared)]
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = normalise(key).replace("-", "_")
+        if name not in known:
+            hint = did_you_mean(name, known) or (f"it takes {', '.join(known)}" if known else "it takes none")
+            raise ConfigError(f"{entry.component.kind} '{entry.qualified}' has no parameter '{key}'", hint)
+        values[name] = value
+    try:
+        return TypeAdapter(declared).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{entry.component.kind} '{entry.qualified}', parameter '{where}': "
+            f"{first['msg']}, got {first.get('input')!r:.60}",
+            f"'robustkit describe {entry.qualified}' shows the parameters",
+        ) from error
+
+
+def params_schema(entry: Entry) -> dict[str, Any]:
+    """Return the JSON schema of the component's parameters."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(entry.component.params).json_schema()
+
+
+def build(entry: Entry, raw: Mapping[str, Any] | Any) -> Any:
+    """Return the implementation: the target called with parameters, which are validated if they are a mapping.
+
+    Raises:
+        ConfigError: the parameters are wrong.
+        PluginError: the implementation cannot be imported or fails to construct.
+    """
+    parameters = parse_params(entry, raw) if isinstance(raw, Mapping) else raw
+    target = resolve_target(entry)
+    try:
+        return target(parameters)
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}' failed to construct: {type(error).__name__}: {error}",
+            f"parameters: {parameters}",
+        ) from error

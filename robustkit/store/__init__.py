@@ -1,0 +1,6 @@
+"""What a run leaves on disk: manifest, per-sample records, results."""
+
+from robustkit.store.records import RECORD_COLUMNS, SCHEMA_VERSION
+from robustkit.store.run_folder import RunFolder
+
+__all__ = ["RECORD_COLUMNS", "SCHEMA_VERSION", "RunFolder"]

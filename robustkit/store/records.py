@@ -1,0 +1,79 @@
+"""Per-sample records: one parquet file for each chunk of a cell."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+
+RECORD_COLUMNS: dict[str, Any] = {
+    "id": pa.int64(),
+    "label": pa.int32(),
+    "prediction": pa.int32(),
+    "label_rank": pa.int32(),
+    "confidence": pa.float32(),
+    "nll": pa.float32(),
+    "brier": pa.float32(),
+    "margin": pa.float32(),
+    "input_hash": pa.int64(),
+}
+"""Columns of every record. `label_rank` 0 means that the true label is the prediction; `margin` is the
+logit of the true label minus the highest other logit; `input_hash` identifies the exact input that the model saw."""
+
+ATTACK_COLUMNS: dict[str, Any] = {
+    "broken_by": pa.string(),
+    "norm": pa.float32(),
+    "loss": pa.float32(),
+    "queries": pa.int32(),
+    "forwards": pa.int32(),
+    "backwards": pa.int32(),
+}
+"""Further columns under an attack. `broken_by` is `clean` for a sample that was wrong before, the attack's name for one
+that it broke, and empty for one that held."""
+
+_KEY = b"robustkit"
+
+
+def encode_chunk(records: Mapping[str, NDArray[Any]], cell: str, chunk: int) -> bytes:
+    """Return the parquet bytes of one chunk; equal records give equal bytes."""
+    types = {**RECORD_COLUMNS, **ATTACK_COLUMNS}
+    schema = pa.schema(
+        [pa.field(name, types[name]) for name in types if name in records],
+        metadata={_KEY: json.dumps({"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk}).encode()},
+    )
+    arrays = [pa.array(records[field.name], type=field.type) for field in schema]
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_arrays(arrays, schema=schema),
+        buffer,
+        compression="zstd",
+        use_dictionary=["broken_by"] if "broken_by" in records else False,
+        write_page_checksum=True,
+    )
+    return buffer.getvalue()
+
+
+def read_chunk(path: Path, cell: str, chunk: int) -> dict[str, NDArray[Any]] | None:
+    """Return the records of one chunk, or None if the file is absent, damaged, or not this chunk's."""
+    try:
+        table = pq.read_table(path, page_checksum_verification=True, partitioning=None, memory_map=False)
+    except (OSError, pa.ArrowInvalid):
+        return None
+    stamp = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+    if stamp != {"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk}:
+        return None
+    return {name: np.asarray(table.column(name).to_numpy(zero_copy_only=False)) for name in table.column_names}
+
+
+def concatenate(chunks: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the chunks' records as one, column by column."""
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}

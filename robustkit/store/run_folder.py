@@ -1,0 +1,152 @@
+"""The folder of one run.
+
+manifest.json            what was run, on what, with what; written first
+config.toml              the resolved configuration; `robustkit eval --config` takes it
+records/CELL/00000.parquet   per-sample records, one file a chunk, under the cell's content address
+results.csv  results.json    the results table
+events.jsonl             what happened when: chunks, failures, resumes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from robustkit.errors import DataError
+from robustkit.names import did_you_mean
+from robustkit.store.atomic import remove_leftovers, storage_error, write_atomically
+from robustkit.store.records import concatenate, encode_chunk, read_chunk
+
+RESULT_COLUMNS = (
+    "model",
+    "dataset",
+    "condition",
+    "perturbation",
+    "severity",
+    "seed",
+    "source",
+    "metric",
+    "value",
+    "n",
+    "ci_low",
+    "ci_high",
+)
+
+
+class RunFolder:
+    """Reads and writes one run folder; every file appears whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is."""
+        return self.path / "manifest.json"
+
+    def exists(self) -> bool:
+        """Return whether a run was begun here."""
+        return self.manifest_path.is_file()
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest.
+
+        Raises:
+            DataError: this is not a run folder, or its manifest is damaged.
+        """
+        try:
+            manifest = json.loads(self.manifest_path.read_text("utf8"))
+        except FileNotFoundError:
+            folder = self.path.parent
+            siblings = [str(path.parent) for path in folder.glob("*/manifest.json")] if folder.is_dir() else []
+            hint = did_you_mean(str(self.path), siblings) or "a run folder holds a manifest.json"
+            raise DataError(f"{self.path} is not a run folder", hint) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"the manifest of {self.path} cannot be read: {error}") from error
+        if not isinstance(manifest, dict):
+            raise DataError(f"the manifest of {self.path} is not a JSON object")
+        return manifest
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest."""
+        write_atomically(self.manifest_path, (json.dumps(manifest, indent=1) + "\n").encode())
+
+    def write_config(self, text: str) -> None:
+        """Write the resolved configuration."""
+        write_atomically(self.path / "config.toml", text.encode())
+
+    def chunk_path(self, cell: str, chunk: int) -> Path:
+        """Where a chunk of a cell is."""
+        return self.path / "records" / cell[:32] / f"{chunk:05d}.parquet"
+
+    def commit_chunk(self, cell: str, chunk: int, records: Mapping[str, NDArray[Any]]) -> None:
+        """Store one chunk."""
+        write_atomically(self.chunk_path(cell, chunk), encode_chunk(records, cell, chunk))
+
+    def read_chunk(self, cell: str, chunk: int) -> dict[str, NDArray[Any]] | None:
+        """Return one chunk, or None if it is absent or cannot be trusted."""
+        return read_chunk(self.chunk_path(cell, chunk), cell, chunk)
+
+    def has_chunk(self, cell: str, chunk: int, ids: NDArray[Any]) -> bool:
+        """Return whether a chunk is stored whole, for exactly these sample ids."""
+        records = self.read_chunk(cell, chunk)
+        return records is not None and records["id"].tolist() == ids.tolist()
+
+    def read_cell(self, cell: str, chunks: int) -> dict[str, NDArray[Any]] | None:
+        """Return a cell's records, or None unless all its chunks are stored: then the cell is sealed."""
+        read = [self.read_chunk(cell, chunk) for chunk in range(chunks)]
+        present = [records for records in read if records is not None]
+        return concatenate(present) if len(present) == chunks else None
+
+    def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
+        """Write the results table as CSV and JSON and return the two paths."""
+        import pandas as pd
+
+        table = pd.DataFrame(list(rows), columns=list(RESULT_COLUMNS))
+        csv, as_json = self.path / "results.csv", self.path / "results.json"
+        write_atomically(csv, table.to_csv(index=False, lineterminator="\n").encode())
+        write_atomically(as_json, (json.dumps(list(rows), indent=1) + "\n").encode())
+        return [csv, as_json]
+
+    def read_results(self) -> list[dict[str, Any]]:
+        """Return the rows of the results table, or none if the run has not got that far."""
+        path = self.path / "results.json"
+        if not path.is_file():
+            return []
+        try:
+            rows: list[dict[str, Any]] = json.loads(path.read_text("utf8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} cannot be read: {error}", "run 'robustkit eval --resume' to write it anew"
+            ) from error
+        return rows
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line to the event log."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}) + "\n"
+        path = self.path / "events.jsonl"
+        try:
+            with path.open("a", encoding="utf8") as file:
+                file.write(line)
+        except OSError as error:
+            raise storage_error(path, error) from error
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the event log; a torn last line is left out."""
+        events = []
+        path = self.path / "events.jsonl"
+        if path.is_file():
+            for line in path.read_text("utf8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError):
+                    events.append(json.loads(line))
+        return events
+
+    def clean_up(self) -> None:
+        """Delete what a killed run left half-written."""
+        remove_leftovers(self.path)

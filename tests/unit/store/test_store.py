@@ -1,0 +1,138 @@
+"""What is on disk is whole, or is not trusted."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robustkit.errors import DataError, RunError
+from robustkit.store import RunFolder
+from robustkit.store.atomic import write_atomically
+
+CELL = "ab" * 32
+
+
+def records(n: int = 5, first: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(n)
+    return {
+        "id": np.arange(first, first + n),
+        "label": rng.integers(0, 10, n),
+        "prediction": rng.integers(0, 10, n),
+        "label_rank": np.zeros(n, dtype=np.int64),
+        "confidence": rng.random(n),
+        "nll": rng.random(n),
+        "brier": rng.random(n),
+        "margin": rng.normal(size=n),
+        "input_hash": rng.integers(-(2**62), 2**62, n),
+    }
+
+
+def test_records_come_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_chunk(CELL, 0, records(5))
+    folder.commit_chunk(CELL, 1, records(3, first=5))
+    read = folder.read_cell(CELL, 2)
+    assert read is not None
+    assert read["id"].tolist() == list(range(8))
+    assert read["input_hash"][:5].tolist() == records(5)["input_hash"].tolist()
+    np.testing.assert_allclose(read["nll"][:5], records(5)["nll"], rtol=1e-6)
+
+
+def test_attack_columns_come_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    broken_by = np.array(["", "clean", "attacks/pgd"], dtype=object)
+    counts = {name: np.arange(3) for name in ("norm", "loss", "queries", "forwards", "backwards")}
+    folder.commit_chunk(CELL, 0, {**records(3), "broken_by": broken_by, **counts})
+    read = folder.read_chunk(CELL, 0)
+    assert read is not None
+    assert read["broken_by"].tolist() == ["", "clean", "attacks/pgd"]
+
+
+def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        RunFolder(tmp_path / name).commit_chunk(CELL, 0, records())
+    first, second = (RunFolder(tmp_path / name).chunk_path(CELL, 0).read_bytes() for name in ("a", "b"))
+    assert first == second
+
+
+def test_a_cell_with_a_missing_chunk_is_not_sealed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_chunk(CELL, 0, records())
+    assert folder.read_cell(CELL, 2) is None
+
+
+def test_a_chunk_of_other_samples_or_another_cell_is_not_trusted(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_chunk(CELL, 0, records())
+    assert folder.has_chunk(CELL, 0, np.arange(5))
+    assert not folder.has_chunk(CELL, 0, np.arange(1, 6))
+    other = CELL[:32] + "cd" * 16
+    assert folder.chunk_path(other, 0) == folder.chunk_path(CELL, 0)
+    assert not folder.has_chunk(other, 0, np.arange(5))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text"])
+def test_a_damaged_chunk_is_not_trusted(tmp_path: Path, damage: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_chunk(CELL, 0, records(500))
+    path = folder.chunk_path(CELL, 0)
+    content = bytearray(path.read_bytes())
+    if damage == "truncate":
+        content = content[: len(content) // 2]
+    elif damage == "flip":
+        content[200] ^= 0xFF
+    elif damage == "empty":
+        content = bytearray()
+    else:
+        content = bytearray(b"<html>quota exceeded</html>")
+    path.write_bytes(bytes(content))
+    assert folder.read_chunk(CELL, 0) is None
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "results.csv"
+    write_atomically(path, b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match="No space left") as caught:
+        write_atomically(path, b"new")
+    assert "--resume" in caught.value.hint
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_chunk(CELL, 0, records())
+    leftover = folder.chunk_path(CELL, 0).with_name(".00001.parquet.77.abcd.partial")
+    leftover.write_bytes(b"half")
+    folder.clean_up()
+    assert not leftover.exists()
+    assert folder.has_chunk(CELL, 0, np.arange(5))
+
+
+def test_a_torn_last_line_of_the_log_is_left_out(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log("started", total=3)
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('{"event": "comm')
+    assert [event["event"] for event in folder.read_log()] == ["started"]
+
+
+def test_a_folder_without_manifest_is_not_a_run(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a run folder"):
+        RunFolder(tmp_path / "nothing").read_manifest()
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"schema"')
+    with pytest.raises(DataError, match="cannot be read"):
+        RunFolder(tmp_path).read_manifest()
