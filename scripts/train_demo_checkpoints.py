@@ -2,12 +2,12 @@
 
     python scripts/train_demo_checkpoints.py
 
-`fashion-cnn-standard` minimises the cross-entropy of clean images. `fashion-cnn-pgd` minimises that of adversarial ones:
-projected gradient descent in the Linf ball of radius 0.1 around images in [0, 1] (Madry et al., 2018, "Towards deep
+`fashion-cnn-standard` minimises the cross-entropy of clean images, `fashion-cnn-pgd` that of adversarial ones, found
+by projected gradient descent in the Linf ball of radius 0.1 around images in [0, 1] (Madry et al., 2018, "Towards deep
 learning models resistant to adversarial attacks"). Everything else is equal.
 
 The loop and the attack are this script's own minimum, since robustkit has no trainers yet. It uses torch's global
-generator. Equal torch builds and machines give equal files; others may differ in the last digits, and so in a few images.
+generator. Equal torch builds and machines give equal files; others may differ in the last digits and in a few images.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from safetensors.torch import save_file
+from torch import Tensor
+
 from robustkit_zoo.assets import ASSETS
 from robustkit_zoo.fashion_mnist_mini import FashionMnistMini
 from robustkit_zoo.params import FashionMnistMiniParams, SmallCnnParams
 from robustkit_zoo.small_cnn import SmallCnn
-from safetensors.torch import save_file
-from torch import Tensor
 
 SEED = 0
 EPS = 0.1
@@ -67,13 +68,13 @@ def train(images: Tensor, labels: Tensor, attack_steps: int) -> SmallCnn:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=EPOCHS * batches)
     for epoch in range(EPOCHS):
         total = 0.0
-        for ids in torch.randperm(len(images)).split(BATCH):
+        for ids in torch.split(torch.randperm(len(images)), BATCH):
             inputs, targets = flip_half(images[ids]), labels[ids]
             if attack_steps:
                 inputs = pgd(model, inputs, targets, attack_steps)
             loss = F.cross_entropy(model(inputs), targets)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
             total += loss.item() * len(ids)

@@ -24,8 +24,8 @@ class Ece:
     belongs to the first. Implementations with bins closed on the left differ wherever a confidence sits on an edge.
 
     The estimate is biased upward by about sqrt(bins/n) for a well calibrated model, so values at different n do not
-    compare. Its percentile bootstrap interval (1,000 resamples of the samples, seed 0) inherits that bias; it is widened
-    to contain the value where it would not, which is robustkit's choice.
+    compare. Its percentile bootstrap interval (1,000 resamples, seed 0) inherits that bias; it is widened to contain
+    the value where it would not, which is robustkit's choice.
     """
 
     params: EceParams

@@ -29,7 +29,7 @@ def robustkit_models() -> list[robustkit.Model]:
         *resnets,
         robustkit.Model(
             name="small-cnn",
-            summary="four convolutions and a linear layer, 0.06M parameters, inputs of 8x8 and more",
+            summary="four convolutions and a linear layer, 0.06M parameters, images of any size",
             target="robustkit_zoo.small_cnn:SmallCnn",
             params=SmallCnnParams,
             tags=("cnn", "small"),
@@ -54,7 +54,7 @@ def robustkit_datasets() -> list[robustkit.Dataset]:
             target="robustkit_zoo.fashion_mnist_mini:FashionMnistMini",
             params=FashionMnistMiniParams,
             tags=("bundled", "small"),
-            citation="Xiao et al. (2017), Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
+            citation="Xiao et al. (2017), Fashion-MNIST: a novel image dataset for benchmarking, arXiv:1708.07747",
             licence="MIT",
             source="https://github.com/zalandoresearch/fashion-mnist",
         )

@@ -1,7 +1,7 @@
 """ResNets for CIFAR: He et al. (2016), "Deep residual learning for image recognition", section 4.2.
 
-Shortcuts have no parameters (option A). The names of the parameters are those of akamaster/pytorch_resnet_cifar10, whose
-published checkpoints load as they are once a `module.` prefix is removed.
+Shortcuts have no parameters (option A). The state dict has the names of akamaster/pytorch_resnet_cifar10, so the
+checkpoints published there load as they are once a `module.` prefix is removed.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def bootstrap_interval(
 
     >>> values = np.array([1.0, 2.0, 4.0, 8.0])
     >>> bootstrap_interval(lambda counts: counts @ values / len(values), len(values))
-    (1.25, 6.5)
+    (1.5, 6.5)
     """
     if n < 1 or resamples < 1:
         raise DataError(

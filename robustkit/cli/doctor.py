@@ -20,7 +20,6 @@ LIBRARIES = (
     "torch",
     "numpy",
     "scipy",
-    "pandas",
     "pyarrow",
     "pluggy",
     "pydantic",
@@ -127,7 +126,8 @@ def _print(facts: dict[str, Any], host: Host, problems: list[dict[str, str]]) ->
         click.echo(f"device: {device}")
     for record in host.records:
         click.echo(
-            f"plugin {record.source.name}: {record.status}, {len(record.components)} component(s), {record.load_ms:.0f} ms"
+            f"plugin {record.source.name}: {record.status}, {len(record.components)} component(s), "
+            f"{record.load_ms:.0f} ms"
         )
     for problem in problems:
         click.echo(f"\nPROBLEM {problem['where']}: {problem['problem']}")

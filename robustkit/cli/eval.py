@@ -207,7 +207,8 @@ def _gate(text: str) -> tuple[str, float]:
 
 
 def _is_metric(row: dict[str, Any], name: str) -> bool:
-    return row["metric"] == name or row["metric"].partition("/")[2] == name
+    metric: str = row["metric"]
+    return name in (metric, metric.partition("/")[2])
 
 
 def _check_gate_names(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> None:
@@ -225,7 +226,8 @@ def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> bool:
     ]
     for row, least in missed:
         click.echo(
-            f"robustkit: gate failed: {row['model']} · {row['condition']}: {row['metric']} {row['value']:.4f} < {least:g}",
+            f"robustkit: gate failed: {row['model']} · {row['condition']}: "
+            f"{row['metric']} {row['value']:.4f} < {least:g}",
             err=True,
         )
     return bool(missed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -24,7 +25,7 @@ def command(
     """
     chosen = _kind(kind)
     entries = load_plugins(include, no_plugin, strict_plugins).catalog.all(chosen)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "kind": entry.component.kind,
             "name": entry.qualified,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from robustkit.cli.options import json_option, load_plugins, plugin_options
 def command(as_json: bool, include: tuple[str, ...], no_plugin: tuple[str, ...], strict_plugins: bool) -> None:
     """List the plugins that were found, what they contribute, and why a broken one is broken."""
     host = load_plugins(include, no_plugin, strict_plugins)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": record.source.name,
             "dist": record.source.dist,

@@ -37,7 +37,8 @@ def _summary(run: str, manifest: dict[str, Any]) -> str:
     lines = [
         f"run {run}: {manifest['status']}",
         f"started {manifest['started']}, finished {manifest['finished'] or '-'}, robustkit {manifest['robustkit']}",
-        f"data {dataset['name']}: {dataset['evaluated']} of {dataset['n']} samples, fingerprint {dataset['fingerprint'][:12]}",
+        f"data {dataset['name']}: {dataset['evaluated']} of {dataset['n']} samples, "
+        f"fingerprint {dataset['fingerprint'][:12]}",
     ]
     for name, model in manifest["models"].items():
         lines.append(_model_line(name, model))

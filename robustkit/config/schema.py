@@ -77,6 +77,12 @@ RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include")
 """Fields that must not change results; a resumed run may have others."""
 
 
+_MISSING = {
+    "model": ("no checkpoint was given", "name one: robustkit eval CHECKPOINT … or [[model]] in a configuration"),
+    "data": ("no data was given", "--data takes a path or a registered dataset ('robustkit list datasets')"),
+}
+
+
 def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "") -> RunConfig:
     """Return the validated configuration.
 
@@ -104,7 +110,12 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(_missing(where) or f"{source or 'configuration'}: {where}: {first['msg']}") from error
+        if where in _MISSING:
+            raise ConfigError(*_MISSING[where]) from error
+        raise ConfigError(
+            f"{source or 'configuration'}: {where}: {first['msg']}, got {first.get('input')!r:.60}",
+            "'robustkit init' writes a configuration that explains each entry",
+        ) from error
 
 
 def as_dict(config: RunConfig) -> dict[str, Any]:
@@ -138,11 +149,3 @@ def _check_keys(values: Mapping[str, Any], declared: type, prefix: str, source: 
             where = f"{source or 'configuration'}{f', line {line}' if line else ''}"
             hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key '{prefix}{key}'", hint)
-
-
-def _missing(where: str) -> str:
-    if where == "model":
-        return "no checkpoint was given"
-    if where == "data":
-        return "no data was given: --data takes a path or the name of a registered dataset"
-    return ""

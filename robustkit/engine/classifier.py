@@ -115,20 +115,7 @@ def probe(classifier: Classifier, shape: tuple[int, int, int], device: torch.dev
         DataError: the network fails on such images, or returns NaN or fewer than two logits.
         RunError: the device has no memory for two images.
     """
-    count = 2 * shape[0] * shape[1] * shape[2]
-    images = torch.linspace(0, 1, count, device=device).view(2, *shape)
-    try:
-        with torch.no_grad():
-            logits = classifier(images)
-    except RobustkitError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise RunError(
-            f"{device} has no memory for two images of shape {shape}", "free some, or use --device cpu"
-        ) from error
-    except Exception as error:  # a network may reject a shape with any error: RuntimeError, assert, IndexError …
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"the model fails on images of shape {shape} (C, H, W): {first}", _shape_hint(first)) from error
+    logits = _try(classifier, shape, device)
     if torch.isnan(logits).any():
         raise DataError(
             f"the model returns NaN on images of shape {shape}", "check the weights, --normalize, --precision"
@@ -138,6 +125,23 @@ def probe(classifier: Classifier, shape: tuple[int, int, int], device: torch.dev
             "expected at least two logits an image, got 1", "robustkit evaluates classifiers: check --model"
         )
     return int(logits.shape[1])
+
+
+def _try(classifier: Classifier, shape: tuple[int, int, int], device: torch.device | str) -> Tensor:
+    count = 2 * shape[0] * shape[1] * shape[2]
+    images = torch.linspace(0, 1, count, device=device).view(2, *shape)
+    try:
+        with torch.no_grad():
+            return classifier(images)  # type: ignore[no-any-return]
+    except RobustkitError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise RunError(
+            f"{device} has no memory for two images of shape {shape}", "free some, or use --device cpu"
+        ) from error
+    except Exception as error:  # a network may reject a shape with any error: RuntimeError, assert, IndexError …
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(f"the model fails on images of shape {shape} (C, H, W): {first}", _shape_hint(first)) from error
 
 
 def _shape_hint(cause: str) -> str:

@@ -88,7 +88,10 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
     entry = _find(host, "perturbation", raw)
     component = cast("Perturbation", entry.component)
     if component.modality != "image":
-        raise ConfigError(f"perturbation '{entry.qualified}' is for {component.modality}, the data are images")
+        raise ConfigError(
+            f"perturbation '{entry.qualified}' is for {component.modality}, the data are images",
+            "'robustkit list perturbations' shows those for images",
+        )
     own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
     params = parse_params(entry, own)
     if component.resolve is not None:
@@ -115,14 +118,15 @@ def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
     component = cast("Attack", entry.component)
     norm = normalise(str(raw.get("norm", component.norms[0])))
     if norm not in component.norms:
-        raise ConfigError(f"attack '{entry.qualified}' has the norms {', '.join(component.norms)}, got '{norm}'")
+        known = ", ".join(component.norms)
+        raise ConfigError(f"attack '{entry.qualified}' knows no norm '{norm}'", f"it knows {known}")
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm")}
     parsed = parse_params(entry, own)
     for eps in _numbers(raw["eps"], f"{entry.qualified}: eps"):
         if eps < 0:
-            raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}")
+            raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}", "for example eps=8/255")
         if norm == "linf" and eps > 1:
             raise ConfigError(
                 f"{entry.qualified}: eps={eps:g} is larger than the whole [0, 1] range", "write it as papers do: 8/255"

@@ -16,7 +16,7 @@ from robustkit.components import Metric
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
 from robustkit.config.shorthand import parse_shorthand
-from robustkit.engine.data import check_pixels, dataset_name, open_layout, parse_view, select_ids
+from robustkit.engine.data import apply_view, check_pixels, dataset_name, open_layout, parse_view, select_ids
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, format_value, split_chunks
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
@@ -121,21 +121,20 @@ def open_data(config: RunConfig, host: Host) -> tuple[ImageDataset, str]:
         DataError: the path holds nothing that can be read.
     """
     view = parse_view(config.view) if config.view else None
-    if Path(config.data).exists():
-        return open_layout(config.data, split=config.split, view=view), dataset_name(config.data, config.split)
+    path = Path(config.data).expanduser()
+    if path.exists():
+        return open_layout(path, split=config.split, view=view), dataset_name(path, config.split)
     raw = parse_shorthand(config.data)
     try:
         entry = host.catalog.find("dataset", raw.pop("name"))
     except ConfigError as error:
-        if "/" in config.data or "." in config.data:
+        if "/" in config.data or path.suffix:
             # It looks like a path: the layout's own message knows the siblings.
-            open_layout(config.data, split=config.split, view=view)
+            open_layout(path, split=config.split, view=view)
         raise ConfigError(f"--data: '{config.data}' is neither a path nor a registered dataset", error.hint) from None
-    if view is not None:
-        raise ConfigError(f"--view does not apply to the registered dataset '{entry.qualified}'")
     if "split" in {field.name for field in fields(entry.component.params)}:
         raw.setdefault("split", config.split)
-    return host.build(entry, raw), entry.qualified
+    return apply_view(host.build(entry, raw), view), entry.qualified
 
 
 def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:

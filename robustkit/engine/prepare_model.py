@@ -79,7 +79,7 @@ def _prepare(
     fit = load_into(network, checkpoint)
     side = model.input_size
     classifier = Classifier(
-        network, normalization, input_size=side and (side, side), autocast=AUTOCAST[config.precision]
+        network, normalization, input_size=(side, side) if side else None, autocast=AUTOCAST[config.precision]
     ).to(device)
     classes = probe(classifier, shape, device)
     identity = {

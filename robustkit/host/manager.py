@@ -105,16 +105,17 @@ class Host:
         for implementation in reversed(self.manager.hook.robustkit_load_checkpoint.get_hookimpls()):
             arguments = {"path": path, "options": options}
             try:
-                opened: LoadedCheckpoint | None = implementation.function(
-                    *(arguments[name] for name in implementation.argnames)
-                )
+                opened: Any = implementation.function(*(arguments[name] for name in implementation.argnames))
             except RobustkitError:
                 raise
             except Exception as error:
                 where = implementation.plugin_name
                 raise PluginError(f"plugin {where} failed to open {path}: {_one_line(error)}") from error
-            if opened is not None:
+            if isinstance(opened, LoadedCheckpoint):
                 return opened
+            if opened is not None:
+                where = implementation.plugin_name
+                raise PluginError(f"plugin {where} must return a LoadedCheckpoint or None, got {type(opened).__name__}")
         return None
 
     def _check_name(self, source: Source) -> None:

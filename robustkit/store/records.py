@@ -65,7 +65,7 @@ def encode_chunk(records: Mapping[str, NDArray[Any]], cell: str, chunk: int) -> 
 def read_chunk(path: Path, cell: str, chunk: int) -> dict[str, NDArray[Any]] | None:
     """Return the records of one chunk, or None if the file is absent, damaged, or not this chunk's."""
     try:
-        table = pq.read_table(path, page_checksum_verification=True, partitioning=None, memory_map=False)
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
     except (OSError, pa.ArrowInvalid):
         return None
     stamp = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))

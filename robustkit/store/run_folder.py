@@ -10,6 +10,8 @@ events.jsonl             what happened when: chunks, failures, resumes
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -106,13 +108,14 @@ class RunFolder:
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
         """Write the results table as CSV and JSON and return the two paths."""
-        import pandas as pd
-
-        table = pd.DataFrame(list(rows), columns=list(RESULT_COLUMNS))
-        csv, as_json = self.path / "results.csv", self.path / "results.json"
-        write_atomically(csv, table.to_csv(index=False, lineterminator="\n").encode())
+        text = io.StringIO()
+        writer = csv.DictWriter(text, RESULT_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        as_csv, as_json = self.path / "results.csv", self.path / "results.json"
+        write_atomically(as_csv, text.getvalue().encode())
         write_atomically(as_json, (json.dumps(list(rows), indent=1) + "\n").encode())
-        return [csv, as_json]
+        return [as_csv, as_json]
 
     def read_results(self) -> list[dict[str, Any]]:
         """Return the rows of the results table, or none if the run has not got that far."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 import zipfile
 from argparse import Namespace
 from collections import deque
@@ -64,11 +65,13 @@ def demands(path: Path, form: Form) -> Demands:
 
     Raises:
         ValueError: a pickle is damaged or cut short.
+        MemoryError: a damaged pickle claims an absurd length.
         KeyError: a zip archive has no `data.pkl`.
     """
     names: set[tuple[str, str]] = set()
     protocol = 0
-    with _object_pickle(path, form) as file:
+    with _object_pickle(path, form) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # damaged text may hold what looks like bad escapes
         for _ in range(_LEGACY_PICKLES if form == "torch legacy" else 1):
             protocol = max(protocol, _scan(file, names))
     return Demands(_not_safe(names), protocol)
@@ -78,8 +81,10 @@ def _object_pickle(path: Path, form: Form) -> IO[bytes]:
     if form != "torch zip":
         return path.open("rb")
     with zipfile.ZipFile(path) as archive:
-        root = archive.namelist()[0].partition("/")[0]
-        return io.BytesIO(archive.read(f"{root}/data.pkl"))
+        member = archive.getinfo(archive.namelist()[0].partition("/")[0] + "/data.pkl")
+        if member.CRC == 0:  # torch wrote no checksums; without one zipfile reads without checking
+            del member.CRC
+        return io.BytesIO(archive.read(member))
 
 
 def _scan(file: IO[bytes], names: set[tuple[str, str]]) -> int:

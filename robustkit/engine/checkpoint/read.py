@@ -92,7 +92,7 @@ def _check_members(path: Path) -> None:
 def _demands(path: Path, form: Form) -> Demands:
     try:
         return demands(path, form)
-    except (ValueError, KeyError, OverflowError) as error:
+    except (ValueError, KeyError, OverflowError, MemoryError) as error:
         raise DataError(f"{path} ({form}) is damaged or truncated: {_cause(error)}", _AGAIN) from error
 
 
@@ -100,7 +100,7 @@ def _refusal(path: Path, form: Form, wanted: Demands) -> DataError:
     if wanted.unsafe:
         return DataError(f"{path} ({form}) wants to import and call {', '.join(wanted.unsafe)}: refused", _TRUST)
     if form == "pickle":
-        return DataError(f"expected a checkpoint, but {path} is a pickle without tensors", _TRUST)
+        return DataError(f"expected a checkpoint, but {path} is a pickle without tensors", "save the state_dict()")
     return DataError(
         f"{path} ({form}) uses pickle protocol {wanted.protocol}, of which the safe reader knows only up to 2", _TRUST
     )
@@ -108,7 +108,13 @@ def _refusal(path: Path, form: Form, wanted: Demands) -> DataError:
 
 def _read_restricted(path: Path, form: Form) -> Any:
     with allowed():
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=form == "torch zip")
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=form == "torch zip" and _is_stored(path))
+
+
+def _is_stored(path: Path) -> bool:
+    """Whether nothing in a zip is compressed: only then can torch map it into memory."""
+    with zipfile.ZipFile(path) as archive:
+        return all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
 
 
 def _read_trusted(path: Path, form: Form) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from robustkit.errors import DataError
@@ -89,13 +90,13 @@ def _describe(name: Any, value: Any) -> str:
         return "averaged (EMA) weights: present and unused"
     if isinstance(value, Tensor):
         return f"{value.dtype} tensor of shape {tuple(value.shape)}".removeprefix("torch.")
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, str | bool | int | float) or value is None:
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:57]}..."
     if isinstance(value, Mapping | list | tuple):
         return f"{type(value).__name__} of {len(value)}"
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return repr(value.item())
     return type(value).__name__
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from robustkit_metrics.accuracy import Accuracy
 
 import robustkit
+from robustkit_metrics.accuracy import Accuracy
 
 accuracy = Accuracy(robustkit.NoParams())
 

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from robustkit_metrics.ece import Ece, bin_index
-from robustkit_metrics.params import EceParams
 
 import robustkit
+from robustkit_metrics.ece import Ece, bin_index
+from robustkit_metrics.params import EceParams
 
 
 def calibrated(n, seed=0):
@@ -78,7 +78,7 @@ def test_the_interval_covers_a_large_true_error():
         assert estimate.ci_high is not None
         covered += estimate.ci_low <= 0.3 <= estimate.ci_high
     # Binomial(60, .95) is below 52 with probability 0.006.
-    assert 52 <= covered
+    assert covered >= 52
 
 
 def test_the_interval_contains_the_value_even_where_all_resamples_lie_above_it():

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from robustkit_metrics.brier import Brier
-from robustkit_metrics.nll import Nll
 from scipy import stats
 
 import robustkit
+from robustkit_metrics.brier import Brier
+from robustkit_metrics.nll import Nll
 
 brier, nll = Brier(robustkit.NoParams()), Nll(robustkit.NoParams())
 

@@ -6,10 +6,10 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-import robustkit_metrics
 from pydantic import TypeAdapter, ValidationError
 
 import robustkit
+import robustkit_metrics
 
 METRICS = {metric.name: metric for metric in robustkit_metrics.robustkit_metrics()}
 COLUMNS = {"accuracy": "label", "nll": "nll", "brier": "brier", "ece": "confidence"}
@@ -42,7 +42,7 @@ def test_every_metric_returns_an_estimate_within_its_bounds(records, name):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_refuses_records_without_samples(records, name):
-    with pytest.raises(robustkit.DataError, match="at least one sample|n >= 1"):
+    with pytest.raises(robustkit.DataError, match=r"at least one sample|n >= 1"):
         build(METRICS[name])({column: values[:0] for column, values in records.items()})
 
 

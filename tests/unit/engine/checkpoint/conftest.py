@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from robustkit.errors import DataError
 from torch import Tensor, nn
+
+from robustkit.errors import DataError
 
 Write = Callable[[Path, Any], None]
 

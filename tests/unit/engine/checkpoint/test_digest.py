@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 
 import pytest
 import torch
-from robustkit.engine.checkpoint import file_digest, weights_digest
+
+from robustkit.engine.checkpoint import digest, file_digest, weights_digest
 
 
 def test_the_file_digest_is_sha256(tmp_path):
@@ -48,3 +50,7 @@ def test_each_of_its_parts_matters(other):
 def test_any_dtype_and_no_dimension_are_digested(dtype):
     weights = {"scalar": torch.tensor(1).to(dtype), "empty": torch.zeros(0, 3, dtype=dtype)}
     assert len(weights_digest(weights)) == 64
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(digest).failed == 0

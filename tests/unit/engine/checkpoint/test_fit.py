@@ -6,10 +6,11 @@ import copy
 
 import pytest
 import torch
-from robustkit.engine.checkpoint import load_into
-from robustkit.protocols import LoadedCheckpoint
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+
+from robustkit.engine.checkpoint import load_into
+from robustkit.protocols import LoadedCheckpoint
 
 
 def _checkpoint(weights):
@@ -39,7 +40,10 @@ def test_a_missing_batch_counter_is_tolerated_and_reported(small_net):
 def test_nothing_else_is_tolerated(small_net, refused):
     weights = _weights(small_net())
     del weights["1.running_mean"]
-    assert "1 missing from the checkpoint (1.running_mean)" in refused(load_into, small_net(), _checkpoint(weights)).message
+    assert (
+        "1 missing from the checkpoint (1.running_mean)"
+        in refused(load_into, small_net(), _checkpoint(weights)).message
+    )
 
 
 def test_an_averaged_model_is_loaded_and_named(small_net):
@@ -123,7 +127,9 @@ def test_broken_weights_are_noted(small_net):
 
 
 def test_a_conversion_of_precision_is_noted(small_net):
-    weights = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in _weights(small_net()).items()}
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in _weights(small_net()).items()
+    }
     model = small_net()
     assert load_into(model, _checkpoint(weights)).notes == ("weights stored as float16 were converted to float32",)
     assert model[0].weight.dtype == torch.float32

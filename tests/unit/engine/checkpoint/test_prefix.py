@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from robustkit.engine.checkpoint import prefix
 from robustkit.engine.checkpoint.prefix import PREFIXES, strip_prefixes
 
 NAMES = ("conv.weight", "conv.bias", "fc.weight", "fc.bias")
@@ -70,3 +74,7 @@ def test_counters_outside_the_wrapped_model_do_not_count():
 def test_names_that_would_become_the_same_are_not_stripped():
     names = [*(f"module.{index}.w" for index in range(100)), "0.w"]
     assert strip_prefixes(_weights(names), [f"{index}.w" for index in range(100)])[1] == ()
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(prefix).failed == 0

@@ -7,12 +7,13 @@ import gzip
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
+
 from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.normalize import parse_normalize
 from robustkit.protocols import CheckpointOptions
-from torch import nn
-from torch.nn import functional
 
 pytestmark = pytest.mark.shared
 UNTRUSTED = CheckpointOptions()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 import torch
-from robustkit.engine.checkpoint import open_checkpoint, weights_digest
-from robustkit.protocols import CheckpointOptions
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch.serialization import set_crc32_options
+
+from robustkit.engine.checkpoint import open_checkpoint, weights_digest
+from robustkit.errors import DataError
+from robustkit.protocols import CheckpointOptions
 
 UNTRUSTED = CheckpointOptions()
 
@@ -77,9 +83,16 @@ def test_an_archive_written_without_checksums_opens(tmp_path, weights):
     assert set(open_checkpoint(path, UNTRUSTED).weights) == set(weights)
 
 
-def test_a_missing_record_is_a_clear_error(tmp_path, weights, refused):
-    import zipfile
+def test_a_compressed_archive_opens(tmp_path, weights):
+    plain, path = tmp_path / "plain.pt", tmp_path / "model.pt"
+    torch.save(weights, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info in source.infolist():
+            archive.writestr(info.filename, source.read(info))
+    assert torch.equal(open_checkpoint(path, UNTRUSTED).weights["weight"], weights["weight"])
 
+
+def test_a_missing_record_is_a_clear_error(tmp_path, weights, refused):
     path = tmp_path / "model.pt"
     torch.save(weights, path)
     with zipfile.ZipFile(path) as archive:
@@ -99,3 +112,24 @@ def test_opening_leaves_the_file_and_the_global_generator_alone(tmp_path, weight
     open_checkpoint(path, UNTRUSTED).weights["weight"].add_(1)  # memory-mapped, but not shared
     assert path.read_bytes() == content
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("form", ["torch zip", "torch legacy", "pickle", "safetensors"])
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_whatever_the_damage_a_file_opens_or_is_refused_in_one_line(tmp_path, writers, weights, form, data):
+    path = tmp_path / "model.pt"
+    if form == "safetensors":
+        save_file(weights, path)
+    else:
+        writers[form](path, weights)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
+    told = "opened"
+    try:
+        assert open_checkpoint(path, UNTRUSTED).weights
+    except DataError as error:
+        told = error.message + error.hint
+    assert "\n" not in told

@@ -10,14 +10,14 @@ import pickle
 import tarfile
 import warnings
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from robustkit.engine.checkpoint.sniff import sniff
 from safetensors.torch import save_file
 from torch import nn
+
+from robustkit.engine.checkpoint.sniff import sniff
 
 
 @pytest.mark.parametrize("form", ["torch zip", "torch legacy", "pickle"])
@@ -50,7 +50,7 @@ def test_safetensors_is_known_whatever_its_extension(tmp_path, weights):
 def test_a_safetensors_header_length_that_looks_like_a_pickle_header_is_no_pickle(tmp_path, weights):
     # 640 is b"\x80\x02" in little-endian: the first bytes of a protocol-2 pickle.
     path = tmp_path / "a.safetensors"
-    for padding in range(640):
+    for padding in range(400, 640, 8):
         save_file(weights, path, metadata={"padding": "x" * padding})
         if path.read_bytes().startswith(b"\x80\x02"):
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from robustkit.engine.checkpoint.unwrap import AVERAGED, WRAPPERS, unwrap
 
 W = {"a.weight": torch.ones(2)}

@@ -53,6 +53,7 @@ def test_grey_stays_grey_unless_one_image_is_coloured(tmp_path, write_image, gre
     np.testing.assert_array_equal(data.read(np.arange(3))[:, 0], grey[:3])
     write_image(tmp_path / "cat" / "3.png", np.stack([grey[3]] * 3, axis=-1))
     assert open_layout(tmp_path).view.shape == (3, 6, 5)
+    assert open_layout(tmp_path, view=ViewRequest(crop=4)).view.shape == (3, 4, 4)
     np.testing.assert_array_equal(open_layout(tmp_path).read(np.array([1]))[0, 2], grey[1])
 
 

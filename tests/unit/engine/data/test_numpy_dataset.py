@@ -106,6 +106,7 @@ def test_empty_data_is_refused(shape):
         (np.array([0, 1, np.nan, 2]), "got nan for sample 2"),
         (np.array(["a", "b", "c", "d"]), "expected integer labels"),
         (np.array([0, 1, 2]), "each of the 4 images, got 3 labels"),
+        (np.array([0, 1, 2, 0, 1]), "each of the 4 images, got 5 labels"),
         (np.array([0, 1, 2, 3]), "below 3"),
         (np.array(3), r"got \(\)"),
     ],
@@ -128,12 +129,14 @@ def test_labels_become_int64(labels):
     assert read.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("ids", [[0, 1, 2], [2, 4, 7], [5], [], [7, 0], [3, 3]])
-def test_reading_returns_the_asked_samples_as_an_own_copy(ids):
-    images = np.random.default_rng(0).integers(0, 256, (8, 4, 5, 3), dtype=np.uint8)
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("ids", [[0, 1, 2], [2, 4, 7], [5], [], [7, 0], [3, 3], [0, 2, 1, 3]])
+def test_reading_returns_the_asked_samples_as_an_own_copy(ids, layout):
+    images = np.random.default_rng(0).integers(0, 256, (8, 6, 5, 7), dtype=np.uint8)
     kept = images.copy()
-    read = dataset(images).read(np.array(ids, np.int64))
-    np.testing.assert_array_equal(read, np.moveaxis(images[ids], 3, 1))
+    read = dataset(images, layout=layout).read(np.array(ids, np.int64))
+    np.testing.assert_array_equal(read, np.moveaxis(images[ids], 3, 1) if layout == "NHWC" else images[ids])
+    assert read.flags.c_contiguous
     read[:] = 0
     np.testing.assert_array_equal(images, kept)
 

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch import nn
+
+import robustkit
+
+
+@pytest.fixture
+def make_keys():
+    def make(n, seed=0):
+        return robustkit.Keys(seed=seed, stream="attacks/test", version=1, ids=torch.arange(n))
+
+    return make
+
+
+@pytest.fixture
+def linf():
+    """Return a function that makes an Linf threat model in [0, 1]."""
+    return lambda eps: robustkit.ThreatModel(norm="linf", eps=eps)
+
+
+class TwoClasses(nn.Module):
+    """Logits (0, w x + b): its loss at a vertex of the ball is known in closed form."""
+
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.tensor(bias))
+
+    def forward(self, inputs):
+        score = inputs.flatten(1) @ self.weight + self.bias
+        return torch.stack([torch.zeros_like(score), score], dim=1)
+
+
+@pytest.fixture
+def two_classes():
+    return TwoClasses
+
+
+@pytest.fixture(scope="session")
+def trained_net():
+    """Return (network, inputs, labels): 3 classes with curved boundaries, 8 values an input, all correct."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        inputs = torch.rand(300, 8)
+        waves = torch.sin(3 * torch.pi * inputs).sum(1)
+        labels = (waves > waves.quantile(1 / 3)).long() + (waves > waves.quantile(2 / 3)).long()
+        net = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 3))
+        net[0].weight.data.mul_(6)
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
+        for _ in range(100):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(inputs), labels).backward()
+            optimizer.step()
+    net.eval().requires_grad_(False)
+    right = (net(inputs).argmax(1) == labels).nonzero().flatten()[:200]
+    assert len(right) == 200
+    return net, inputs[right], labels[right]

@@ -1,0 +1,96 @@
+"""The evaluator believes no attack: norm, bounds and success are its own findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from robustkit import AttackResult, Keys, ThreatModel
+from robustkit.engine.adversarial import attack_batch, perturbation_norm
+from robustkit.engine.classifier import Classifier
+from robustkit.engine.normalize import parse_normalize
+from robustkit.errors import PluginError
+
+EPS = 0.1
+THREAT = ThreatModel(norm="linf", eps=EPS)
+INPUTS = torch.tensor([0.3, 0.45, 0.7]).view(3, 1, 1, 1)
+LABELS = torch.tensor([0, 0, 0])  # the last one is wrong already
+
+
+class Threshold(nn.Module):
+    """Class 1 above one half."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        margin = images.flatten(1) - 0.5
+        return torch.cat([-margin, margin], dim=1)
+
+
+MODEL = Classifier(Threshold(), parse_normalize("none"))
+
+
+class Toy:
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        self.change = change
+        self.seen: list[int] = []
+
+    def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: ThreatModel, keys: Keys) -> AttackResult:
+        self.seen = keys.ids.tolist()
+        counts = torch.full((len(inputs),), 2)
+        return AttackResult(
+            candidates=self.change(inputs),
+            best_loss=counts.float(),
+            queries=counts,
+            forwards=counts,
+            backwards=counts,
+        )
+
+
+def attack(change: Callable[[Tensor], Tensor], toy: Toy | None = None) -> Any:
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.tensor([10, 11, 12]))
+    return attack_batch(toy or Toy(change), MODEL, INPUTS, LABELS, THREAT, keys, "t/toy")
+
+
+def test_only_samples_that_are_right_are_attacked() -> None:
+    toy = Toy(lambda x: x)
+    inputs, columns = attack(lambda x: x, toy)
+    assert toy.seen == [10, 11]
+    assert columns["broken_by"].tolist() == ["", "", "clean"]
+    assert columns["queries"].tolist() == [2, 2, 0]
+    assert torch.equal(inputs, INPUTS)
+
+
+def test_candidates_and_their_norms_are_taken_over() -> None:
+    inputs, columns = attack(lambda x: (x + EPS).clamp(0, 1))
+    assert inputs.flatten().tolist() == pytest.approx([0.4, 0.55, 0.7])
+    assert columns["norm"].tolist() == pytest.approx([EPS, EPS, 0.0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: (x + 1.01 * EPS).clamp(0, 1),
+        lambda x: x - 0.5,
+        lambda x: x * float("nan"),
+        lambda x: x[:1],
+        lambda x: x.double(),
+    ],
+    ids=["too far", "out of bounds", "nan", "shape", "dtype"],
+)
+def test_a_candidate_outside_the_threat_model_is_an_error(change: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(PluginError, match="t/toy"):
+        attack(change)
+
+
+def test_the_model_is_frozen() -> None:
+    assert not any(parameter.requires_grad for parameter in MODEL.parameters())
+    assert not any(module.training for module in MODEL.modules())
+
+
+def test_norms_by_hand() -> None:
+    change = torch.tensor([[3.0, -4.0]])
+    assert perturbation_norm(change, "linf").tolist() == [4.0]
+    assert perturbation_norm(change, "l2").tolist() == [5.0]
