@@ -43,6 +43,7 @@ _PUBLIC = {
     "robustkit.engine.seeds": ("Keys",),
     "robustkit.engine.severity": ("Levels",),
     "robustkit.engine.data": ("open_layout",),
+    "robustkit.evaluation": ("Evaluation", "evaluate"),
     "robustkit.analysis.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
     from robustkit.errors import PluginError as PluginError
     from robustkit.errors import RobustkitError as RobustkitError
     from robustkit.errors import RunError as RunError
+    from robustkit.evaluation import Evaluation as Evaluation
+    from robustkit.evaluation import evaluate as evaluate
     from robustkit.hookspecs import hookimpl as hookimpl
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from robustkit.analysis.aggregate import results_table
-from robustkit.config import RunConfig, write_toml
+from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
 from robustkit.engine.grid import digest
 from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
-from robustkit.engine.runner import Observer, Outcome, execute
+from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
 from robustkit.errors import ConfigError, RobustkitError
-from robustkit.host import Host
+from robustkit.host import Host, load_host
 from robustkit.store import RunFolder
 
 RUNS = Path("runs")
@@ -43,13 +43,18 @@ class Evaluation:
 
 
 def evaluate(
-    config: RunConfig, host: Host, observer: Observer, *, out: Path | None = None, resume: bool = False
+    config: RunConfig | Mapping[str, Any],
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    host: Host | None = None,
+    observer: Observer | None = None,
 ) -> Evaluation:
     """Run an evaluation and return its results.
 
     Args:
-        config: what to evaluate.
-        host: the plugins.
+        config: what to evaluate; plain values are read as in a TOML file: `{"model": [{"checkpoint": …}], "data": …}`.
+        host: the plugins; by default all that are installed and those that the configuration includes.
         observer: is told about the progress.
         out: the run folder; by default a new one below `runs/`.
         resume: continue the run in `out`, or without `out` the newest run below `runs/` with the same identity. Where
@@ -61,11 +66,13 @@ def evaluate(
         PluginError: a component that is needed is broken.
         RunError: results cannot be stored.
     """
+    config = config if isinstance(config, RunConfig) else parse_config(config)
+    host = host or load_host(include=config.include)
     plan = make_plan(config, host)
     folder = _choose_folder(plan, out, resume)
     manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
-        outcome = execute(plan, folder, observer)
+        outcome = execute(plan, folder, observer or Unobserved())
         metrics = {name: chosen.compute for name, chosen in plan.metrics.items()}
         rows = results_table(folder, manifest, metrics)
         files = folder.write_results(rows)

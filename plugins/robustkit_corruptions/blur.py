@@ -76,5 +76,5 @@ def convolve(images: Tensor, kernels: Tensor, dim: int) -> Tensor:
     total = images * per_sample(kernels[:, 0])
     for tap in range(radius, 0, -1):
         pair = padded.narrow(dim, radius - tap, side) + padded.narrow(dim, radius + tap, side)
-        total = total + pair * per_sample(kernels[:, tap])
+        total += pair.mul_(per_sample(kernels[:, tap]))
     return total

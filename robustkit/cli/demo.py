@@ -37,7 +37,7 @@ def command(out: str, include: tuple[str, ...], no_plugin: tuple[str, ...], stri
 
     from robustkit.evaluation import evaluate
 
-    done = evaluate(config, host, make_progress(), out=Path(out), resume=True)
+    done = evaluate(config, host=host, observer=make_progress(), out=Path(out), resume=True)
     click.echo(results_by_condition(done.rows), nl=False)
     click.echo("\nFiles written:")
     for path in done.files:

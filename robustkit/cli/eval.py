@@ -97,7 +97,7 @@ def command(**options: Any) -> int:
     from robustkit.evaluation import evaluate
 
     out = Path(options["out"]) if options["out"] else None
-    done = evaluate(config, host, make_progress(options["quiet"]), out=out, resume=options["resume"])
+    done = evaluate(config, host=host, observer=make_progress(options["quiet"]), out=out, resume=options["resume"])
     _print(done, options["as_json"])
     _check_gate_names(gates, done.rows)
     if done.failures:

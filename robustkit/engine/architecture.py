@@ -23,6 +23,9 @@ from torch import nn
 from robustkit.errors import ConfigError
 from robustkit.names import did_you_mean
 
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders of installed packages."""
+
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -72,7 +75,7 @@ def _from_file(spec: str, path: Path, attribute: str) -> Architecture:
     folder = _Folder(path.resolve().parent)
     with folder.importable():
         module = _load_file(spec, path.resolve())
-        return _architecture(spec, module, attribute, folder)
+        return _architecture(spec, module, attribute, None)
 
 
 def _load_file(spec: str, path: Path) -> ModuleType:
@@ -94,6 +97,9 @@ def _load_file(spec: str, path: Path) -> ModuleType:
 
 
 def _from_module(spec: str, name: str, attribute: str) -> Architecture:
+    if str(Path.cwd()) not in sys.path:
+        # The folder that the command runs in is importable, as under `python -m`; last, so that it hides nothing.
+        sys.path.append(str(Path.cwd()))
     try:
         module = importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -101,7 +107,7 @@ def _from_module(spec: str, name: str, attribute: str) -> Architecture:
         if absent and f"{name}.".startswith(f"{absent}."):
             raise ConfigError(
                 f"--model {spec}: no module named '{absent}'",
-                "put its folder on PYTHONPATH, or use FILE.py:CALLABLE; a registered name's parameters are key=value",
+                "run in its folder or put that on PYTHONPATH, or use FILE.py:CALLABLE; a registered name's parameters are key=value",
             ) from error
         raise ConfigError(f"--model {spec}: importing {name} failed: {_cause(error)}", "mend the module") from error
     return _architecture(spec, module, attribute, None)
@@ -197,7 +203,11 @@ class _Folder:
 
     def _holds(self, name: str, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
-        return file is not None and not name.startswith("robustkit_file_") and self.path in Path(file).parents
+        if file is None or name.startswith("robustkit"):
+            return False
+        # An environment often lies in the project's own folder; installed packages must stay known.
+        folders = Path(file).parents
+        return self.path in folders and not any(folder.name in INSTALLED for folder in folders)
 
 
 def _functions_in(path: Path) -> str:

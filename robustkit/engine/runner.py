@@ -31,6 +31,19 @@ class Observer(Protocol):
         ...
 
 
+class Unobserved:
+    """The observer of a run that nobody watches."""
+
+    def started(self, total: int, done: int) -> None:
+        """Do nothing."""
+
+    def committed(self, row: Committed) -> None:
+        """Do nothing."""
+
+    def finished(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(kw_only=True)
 class Outcome:
     """What a run came to.

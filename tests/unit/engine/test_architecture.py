@@ -256,3 +256,29 @@ def test_a_failing_function_is_an_error_with_the_users_line(good, refused):
     message = refused(f"{good}:torch_fails").message
     line = next(i for i, text in enumerate(lines, 1) if "Linear(-1" in text)
     assert f"({good}:{line})" in message
+
+
+def test_packages_of_an_environment_inside_the_folder_stay_known(tmp_path):
+    """Projects keep their environment in their own folder; its packages must not be imported twice."""
+    site = tmp_path / ".venv" / "lib" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "installed_once.py").write_text("state = object()\n")
+    (tmp_path / "beside.py").write_text("state = object()\n")
+    (tmp_path / "net.py").write_text(
+        f"import sys\nsys.path.append({str(site)!r})\nimport installed_once, beside\nfrom torch import nn\n"
+        "def build():\n    return nn.Identity()\n"
+    )
+    resolve_architecture(f"{tmp_path / 'net.py'}:build", _unregistered)
+    try:
+        assert "installed_once" in sys.modules
+        assert "beside" not in sys.modules, "the control: what lies beside the file is put aside"
+    finally:
+        sys.modules.pop("installed_once", None)
+
+
+def test_a_module_in_the_current_folder_is_found(tmp_path, monkeypatch):
+    (tmp_path / "nets_of_mine.py").write_text("from torch import nn\ndef build():\n    return nn.Identity()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    built = resolve_architecture("nets_of_mine:build", _unregistered).build()
+    assert type(built).__name__ == "Identity"

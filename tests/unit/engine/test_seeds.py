@@ -62,7 +62,6 @@ def test_tensor_operations_and_numpy_give_the_same_bits(key, ids, n):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_words_on_cuda_equal_words_on_the_cpu():
     on_cpu = make_keys([0, 5, 2**40])
     on_cuda = make_keys(on_cpu.ids.cuda())

@@ -66,10 +66,10 @@ def test_clean_accuracy_is_as_stated(data, stated, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_robust_accuracy_is_about_as_stated(data, stated, name):
-    model, images, labels = load(name), *(each[:400] for each in data)
-    share = right(model, ascend(model, images, labels, steps=20, size=0.0125), labels) / 400
-    # 400 images of 2,000: three standard errors are at most .075.
-    assert share == pytest.approx(stated[name][1] / 2000, abs=0.075)
+    model, images, labels = load(name), *(each[:200] for each in data)
+    share = right(model, ascend(model, images, labels, steps=20, size=0.0125), labels) / 200
+    # 200 images of 2,000: three standard errors are at most .1.
+    assert share == pytest.approx(stated[name][1] / 2000, abs=0.1)
 
 
 def test_only_adversarial_training_gives_robustness(stated):
