@@ -7,7 +7,8 @@ by projected gradient descent in the Linf ball of radius 0.1 around images in [0
 learning models resistant to adversarial attacks"). Everything else is equal.
 
 The loop and the attack are this script's own minimum, since robustkit has no trainers yet. It uses torch's global
-generator. Equal torch builds and machines give equal files; others may differ in the last digits and in a few images.
+generator. Equal torch builds and machines give equal weights; others may differ in the last digits and in a few images.
+safetensors writes the two metadata entries in either order, so the files' digests may differ where the weights do not.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +29,7 @@ class PGD:
         step_size = resolve_step_size(self.params, threat_model).step_size or 0.0
         search = Search(model, inputs, labels)
         for restart in range(self.params.restarts):
-            start = random_start(inputs, ball, threat_model.eps, replace(keys, replicate=keys.replicate + restart))
+            start = random_start(inputs, ball, threat_model.eps, keys.child(f"restart {restart}"))
             self._climb(search, start, ball, step_size)
         return search.result()
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 

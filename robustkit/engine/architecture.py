@@ -75,7 +75,7 @@ def _from_file(spec: str, path: Path, attribute: str) -> Architecture:
     folder = _Folder(path.resolve().parent)
     with folder.importable():
         module = _load_file(spec, path.resolve())
-        return _architecture(spec, module, attribute, None)
+        return _architecture(spec, module, attribute, folder)
 
 
 def _load_file(spec: str, path: Path) -> ModuleType:
@@ -107,7 +107,7 @@ def _from_module(spec: str, name: str, attribute: str) -> Architecture:
         if absent and f"{name}.".startswith(f"{absent}."):
             raise ConfigError(
                 f"--model {spec}: no module named '{absent}'",
-                "run in its folder or put that on PYTHONPATH, or use FILE.py:CALLABLE; a registered name's parameters are key=value",
+                "run in its folder, set PYTHONPATH, or use FILE.py:CALLABLE; parameters are written key=value",
             ) from error
         raise ConfigError(f"--model {spec}: importing {name} failed: {_cause(error)}", "mend the module") from error
     return _architecture(spec, module, attribute, None)

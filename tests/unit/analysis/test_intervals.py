@@ -137,3 +137,19 @@ def test_bootstrap_leaves_the_global_generator_alone():
 def test_bootstrap_refuses_nothing_to_draw(n, resamples):
     with pytest.raises(robustkit.DataError, match="resamples >= 1"):
         robustkit.bootstrap_interval(weighted_mean(np.zeros(n)), n, resamples=resamples)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 20), (3, 7), (1627, 2000), (10_000, 10_000)])
+def test_wilson_equals_scipys(successes: int, n: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(successes, n).proportion_ci(method="wilson")
+    assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_the_mean_interval_equals_scipys() -> None:
+    from scipy.stats import t
+
+    values = np.random.default_rng(0).normal(size=17)
+    expected = t.interval(0.95, 16, values.mean(), values.std(ddof=1) / np.sqrt(17))
+    assert mean_interval(values) == pytest.approx(expected, rel=1e-9)

@@ -82,13 +82,18 @@ def test_the_interval_covers_a_large_true_error():
 
 
 def test_the_interval_contains_the_value_even_where_all_resamples_lie_above_it():
-    # One bin in which the gaps cancel exactly: the value is 0, and hardly any resample's is.
-    confidence = np.full(400, 0.5)
-    records = {"confidence": confidence, "prediction": np.ones(400), "label": np.arange(400) % 2}
-    estimate = Ece(EceParams())(records)
-    assert estimate.value == estimate.ci_low == 0.0
+    # Of 100 samples at each confidence exactly that share is right: the value is 0, and no resample's is.
+    shares = np.array([10, 30, 50, 70, 90])
+    records = {
+        "confidence": np.repeat(shares / 100, 100),
+        "prediction": np.ones(500),
+        "label": np.concatenate([np.arange(100) < share for share in shares]),
+    }
+    estimate = Ece(EceParams(bins=5))(records)
+    assert estimate.value == pytest.approx(0.0, abs=1e-12)
+    assert estimate.ci_low == estimate.value
     assert estimate.ci_high is not None
-    assert 0 < estimate.ci_high < 0.06
+    assert 0.02 < estimate.ci_high < 0.1
 
 
 def test_ece_is_the_same_every_time_and_in_any_order():
