@@ -144,7 +144,7 @@ def test_wilson_equals_scipys(successes: int, n: int) -> None:
     from scipy.stats import binomtest
 
     expected = binomtest(successes, n).proportion_ci(method="wilson")
-    assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert robustkit.wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_the_mean_interval_equals_scipys() -> None:
@@ -152,4 +152,4 @@ def test_the_mean_interval_equals_scipys() -> None:
 
     values = np.random.default_rng(0).normal(size=17)
     expected = t.interval(0.95, 16, values.mean(), values.std(ddof=1) / np.sqrt(17))
-    assert mean_interval(values) == pytest.approx(expected, rel=1e-9)
+    assert robustkit.mean_interval(values) == pytest.approx(expected, rel=1e-9)
