@@ -42,7 +42,8 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     share, weight = successes / n, n / (n + z**2)
     centre = weight * share + (1 - weight) / 2
     half = weight * z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exact at the ends, where rounding would put the proportion itself a hair outside.
+    return (centre - half if successes else 0.0), (centre + half if successes < n else 1.0)
 
 
 def mean_interval(values: ArrayLike) -> tuple[float | None, float | None]:

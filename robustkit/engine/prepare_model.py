@@ -75,7 +75,9 @@ def _prepare(
     checkpoint = (host.open_with_plugins(path, options) if path.exists() else None) or open_checkpoint(path, options)
     architecture = _architecture(model, checkpoint, host)
     normalization = parse_normalize(model.normalize or checkpoint.metadata.get("normalize") or "none")
-    network: nn.Module = architecture.build()
+    # Initial weights are drawn from torch's global generator and then replaced: the caller's stream stays where it was.
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = architecture.build()
     fit = load_into(network, checkpoint)
     side = model.input_size
     classifier = Classifier(

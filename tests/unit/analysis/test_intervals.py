@@ -36,6 +36,13 @@ def test_wilson_is_symmetric_in_successes_and_failures():
     assert (1 - high, 1 - low) == pytest.approx((0.0061, 0.1718), abs=5e-5)
 
 
+def test_wilson_always_contains_the_proportion_and_stays_within_zero_and_one():
+    for n in range(1, 120):
+        for successes in range(n + 1):
+            low, high = robustkit.wilson_interval(successes, n)
+            assert 0 <= low <= successes / n <= high <= 1
+
+
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 5), (6, 5)])
 def test_wilson_refuses_impossible_counts(successes, n):
     with pytest.raises(robustkit.DataError, match=f"successes={successes}, n={n}"):
