@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +14,12 @@ from robustkit.engine.adversarial import perturbation_norm
 from robustkit.engine.seeds import Keys
 from robustkit.protocols import AttackMethod, AttackResult
 from robustkit.testing.watch import (
-    global_generators_elsewhere,
-    global_generators_untouched,
     make_images,
     make_keys,
+    model_state,
     require,
+    require_no_global_randomness,
+    require_same_state,
 )
 
 Factory = Callable[[], AttackMethod]
@@ -83,21 +83,14 @@ def check_inputs_unchanged(factory: Factory, declaration: Attack, shape: Shape) 
 def check_model_unchanged(factory: Factory, declaration: Attack, shape: Shape) -> None:
     """Parameters, their `.grad` and `requires_grad`, buffers and training mode are left as they are."""
     model, inputs, labels = _problem(shape)
-    before = _model_state(model)
+    before = model_state(model)
     factory().run(model, inputs, labels, _default(declaration, shape), make_keys(declaration.name, _N))
-    after = _model_state(model)
-    changed = ", ".join(name for name in before if before[name] != after.get(name))
-    require(not changed, f"{declaration.name} changes the model: {changed}")
+    require_same_state(declaration.name, before, model_state(model))
 
 
 def check_attack_no_global_randomness(factory: Factory, declaration: Attack, shape: Shape) -> None:
     """No global random generator is moved, and none has an influence."""
-    with global_generators_untouched(declaration.name):
-        first = _run(factory(), declaration, shape)
-    with global_generators_elsewhere():
-        second = _run(factory(), declaration, shape)
-    same = torch.equal(first.candidates, second.candidates)
-    require(same, f"{declaration.name}: the result depends on a global random generator")
+    require_no_global_randomness(declaration.name, lambda: _run(factory(), declaration, shape).candidates, torch.equal)
 
 
 def check_attack_repeatable(factory: Factory, declaration: Attack, shape: Shape) -> None:
@@ -224,17 +217,3 @@ def _default(declaration: Attack, shape: Shape) -> ThreatModel:
 def _threat_model(norm: Norm, eps: float, shape: Shape) -> ThreatModel:
     # An L2 ball as wide as the corner of the Linf ball, so that one list of eps does for both.
     return ThreatModel(norm=norm, eps=eps if norm == "linf" else eps * math.sqrt(math.prod(shape)))
-
-
-def _model_state(model: nn.Module) -> dict[str, Any]:
-    state: dict[str, Any] = {}
-    for name, module in model.named_modules():
-        state[f"training mode of '{name}'"] = module.training
-    for name, parameter in model.named_parameters():
-        grad = None if parameter.grad is None else parameter.grad.tolist()
-        state[f"parameter '{name}'"] = parameter.tolist()
-        state[f"grad of '{name}'"] = grad
-        state[f"requires_grad of '{name}'"] = parameter.requires_grad
-    for name, buffer in model.named_buffers():
-        state[f"buffer '{name}'"] = buffer.tolist()
-    return state

@@ -13,11 +13,11 @@ from robustkit.engine.seeds import Keys
 from robustkit.errors import RobustkitError
 from robustkit.protocols import ImagePerturbation
 from robustkit.testing.watch import (
-    global_generators_elsewhere,
-    global_generators_untouched,
     make_images,
     make_keys,
     require,
+    require_no_global_randomness,
+    working,
 )
 
 Factory = Callable[[], ImagePerturbation]
@@ -109,11 +109,11 @@ def check_levels_nest(factory: Factory, declaration: Perturbation, shape: Shape)
 def check_no_global_randomness(factory: Factory, declaration: Perturbation, shape: Shape) -> None:
     """No global random generator is moved, and none has an influence."""
     images, severity = make_images(_N, shape), max(declaration.severities)
-    with global_generators_untouched(declaration.name):
-        first = _perturb(factory(), images, make_keys(declaration.name, _N), severity)
-    with global_generators_elsewhere():
-        second = _perturb(factory(), images, make_keys(declaration.name, _N), severity)
-    require(torch.equal(first, second), f"{declaration.name}: the result depends on a global random generator")
+
+    def perturbed() -> Tensor:
+        return _perturb(factory(), images, make_keys(declaration.name, _N), severity)
+
+    require_no_global_randomness(declaration.name, perturbed, torch.equal)
 
 
 def check_randomness_declared(factory: Factory, declaration: Perturbation, shape: Shape) -> None:
@@ -132,10 +132,8 @@ def check_fractional_severity(factory: Factory, declaration: Perturbation, shape
     images = make_images(_N, shape)
     for severity in (1e-3, 0.5, 1.5, max(declaration.severities) - 0.5):
         what = f"{declaration.name} at severity {severity:g}"
-        try:
+        with working(what):
             result = _perturb(factory(), images, make_keys(declaration.name, _N), severity)
-        except Exception as error:
-            raise AssertionError(f"{what} raises {type(error).__name__}: {error}") from error
         _require_form(result, images, what)
 
 
@@ -145,13 +143,9 @@ def check_other_shapes(factory: Factory, declaration: Perturbation, shape: Shape
     for other in ((1, height, width), (channels, height, width + 7), (channels, height + 5, width)):
         images = make_images(_N, other)
         what = f"{declaration.name} on {other}"
-        try:
+        with working(what), suppress(RobustkitError):
             result = _perturb(factory(), images, make_keys(declaration.name, _N), max(declaration.severities))
-        except RobustkitError:
-            continue
-        except Exception as error:
-            raise AssertionError(f"{what} raises {type(error).__name__}: {error}") from error
-        _require_form(result, images, what)
+            _require_form(result, images, what)
 
 
 def check_distortion_rises(factory: Factory, declaration: Perturbation, shape: Shape) -> None:
