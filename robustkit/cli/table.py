@@ -11,13 +11,15 @@ PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
 
-def render(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a plain table as text; the last columns fold where the terminal is narrow."""
+def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int = 99) -> str:
+    """Return a plain table as text; where the terminal is narrow, the first `folding` columns fold."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 0, 0, 1))
+    for place, column in enumerate(columns):
+        table.add_column(column, no_wrap=place >= folding, overflow="fold")
     for row in rows:
         table.add_row(*row)
     buffer = io.StringIO()
@@ -31,7 +33,8 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return one line a (model, condition, seed), one column a metric; the first metric with its 95 % interval.
 
-    The other intervals are in the results files: a terminal has no room for them.
+    What is the same in every line stands above the table. The other intervals are in the results files: a terminal has
+    no room for them.
     """
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     labels = short_labels([row["condition"] for row in rows])
@@ -40,8 +43,18 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
         key = (row["model"], labels[row["condition"]], str(row["seed"]), str(row["n"]))
         value = f"{row['value']:.4f}"
         lines.setdefault(key, {})[row["metric"]] = _with_interval(row) if row["metric"] == metrics[0] else value
-    columns = ["model", "condition", "seed", "n", *(metric.partition("/")[2] for metric in metrics)]
-    return render(columns, [[*key, *(cells.get(metric, "") for metric in metrics)] for key, cells in lines.items()])
+    varying = [0, 1] + [place for place in (2, 3) if len({key[place] for key in lines}) > 1]
+    same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
+    columns = [("model", "condition", "seed", "n")[place] for place in varying]
+    table = render(
+        [*columns, *(metric.partition("/")[2] for metric in metrics)],
+        [
+            [*(key[place] for place in varying), *(cells.get(name, "") for name in metrics)]
+            for key, cells in lines.items()
+        ],
+        folding=len(columns),
+    )
+    return f"{', '.join([*same, '95 % intervals over samples'])}\n{table}" if lines else ""
 
 
 def short_labels(conditions: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,8 @@ def attack_batch(
         name: of the attack, for messages.
 
     Raises:
-        PluginError: a candidate leaves the eps-ball or the bounds, is not finite, or has the wrong shape.
+        PluginError: a candidate leaves the eps-ball or the bounds, is not finite, or has the wrong shape; or the attack
+            changed the model.
     """
     with torch.inference_mode():
         right = model(inputs).argmax(dim=1) == labels
@@ -50,7 +53,8 @@ def attack_batch(
     if len(rows) == 0:
         return inputs, columns
     before = inputs[rows]
-    result = attack.run(model, before.clone(), labels[rows], threat_model, keys.rows(rows))
+    with _unchanged(model, name):
+        result = attack.run(model, before.clone(), labels[rows].clone(), threat_model, keys.rows(rows))
     candidates, norms = _verified(result, before, threat_model, name, keys.rows(rows).ids)
     position = rows.cpu().numpy()
     columns["norm"][position] = norms.cpu().numpy()
@@ -64,6 +68,33 @@ def attack_batch(
     attacked = inputs.clone()
     attacked[rows] = candidates
     return attacked, columns
+
+
+@contextmanager
+def _unchanged(model: Classifier, name: str) -> Iterator[None]:
+    """Put the model back as it was, and raise PluginError if an attack changed it: other cells must not see that."""
+    tensors = [*model.parameters(), *model.buffers()]
+    saved = [(tensor, tensor._version, tensor.detach().clone()) for tensor in tensors]
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        changed = any(tensor._version != version for tensor, version, _ in saved)
+        changed |= any(module.training != mode for module, mode in modes)
+        with torch.no_grad():
+            for tensor, version, value in saved:
+                if tensor._version != version:
+                    tensor.copy_(value)
+        for module, mode in modes:
+            module.training = mode
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+            parameter.grad = None
+    if changed:
+        raise PluginError(
+            f"attack '{name}' changed the model's weights, buffers or mode",
+            "its results are not counted, and the model was put back; this is a defect of the attack or of the model",
+        )
 
 
 def perturbation_norm(change: Tensor, norm: str) -> Tensor:

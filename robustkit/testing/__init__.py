@@ -10,6 +10,20 @@ Example:
 """
 
 from robustkit.testing.attack import ATTACK_CHECKS, check_attack
+from robustkit.testing.dataset import DATASET_CHECKS, check_dataset
+from robustkit.testing.metric import METRIC_CHECKS, check_metric
+from robustkit.testing.model import MODEL_CHECKS, check_model
 from robustkit.testing.perturbation import PERTURBATION_CHECKS, check_perturbation
 
-__all__ = ["ATTACK_CHECKS", "PERTURBATION_CHECKS", "check_attack", "check_perturbation"]
+__all__ = [
+    "ATTACK_CHECKS",
+    "DATASET_CHECKS",
+    "METRIC_CHECKS",
+    "MODEL_CHECKS",
+    "PERTURBATION_CHECKS",
+    "check_attack",
+    "check_dataset",
+    "check_metric",
+    "check_model",
+    "check_perturbation",
+]

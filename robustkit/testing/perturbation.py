@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -143,8 +144,9 @@ def check_other_shapes(factory: Factory, declaration: Perturbation, shape: Shape
     for other in ((1, height, width), (channels, height, width + 7), (channels, height + 5, width)):
         images = make_images(_N, other)
         what = f"{declaration.name} on {other}"
-        with working(what), suppress(RobustkitError):
-            result = _perturb(factory(), images, make_keys(declaration.name, _N), max(declaration.severities))
+        with suppress(RobustkitError):
+            with working(what, unless=(RobustkitError,)):
+                result = _perturb(factory(), images, make_keys(declaration.name, _N), max(declaration.severities))
             _require_form(result, images, what)
 
 

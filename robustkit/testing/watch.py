@@ -24,10 +24,12 @@ def require(kept: bool, broken: str) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Turn an error of the block into an AssertionError that begins with `what`."""
+def working(what: str, *, unless: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn an error of the block, unless of these types, into an AssertionError that begins with `what`."""
     try:
         yield
+    except unless:
+        raise
     except Exception as error:
         raise AssertionError(f"{what} raises {type(error).__name__}: {error}") from error
 

@@ -94,3 +94,42 @@ def test_norms_by_hand() -> None:
     change = torch.tensor([[3.0, -4.0]])
     assert perturbation_norm(change, "linf").tolist() == [4.0]
     assert perturbation_norm(change, "l2").tolist() == [5.0]
+
+
+@pytest.mark.parametrize("change", ["weights", "mode"])
+def test_an_attack_that_changes_the_model_is_refused_and_the_model_put_back(change: str) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2), nn.Dropout())
+    model = Classifier(network, parse_normalize("none"))
+    weights = network[1].weight.clone()
+    labels = model(INPUTS).argmax(dim=1)
+
+    class Meddler(Toy):
+        def run(self, model: Any, inputs: Tensor, *rest: Any) -> AttackResult:
+            if change == "weights":
+                with torch.no_grad():
+                    network[1].weight.add_(1)
+            else:
+                network.train()
+            return super().run(model, inputs, *rest)
+
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.arange(3))
+    with pytest.raises(PluginError, match="changed the model"):
+        attack_batch(Meddler(lambda x: x), model, INPUTS, labels, THREAT, keys, "t/meddler")
+    assert torch.equal(network[1].weight, weights)
+    assert not any(module.training for module in model.modules())
+
+
+def test_gradients_of_parameters_do_not_outlive_an_attack() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    model = Classifier(network, parse_normalize("none"))
+    labels = model(INPUTS).argmax(dim=1)
+
+    class Backward(Toy):
+        def run(self, model: Any, inputs: Tensor, *rest: Any) -> AttackResult:
+            model.requires_grad_(True)
+            model(inputs).sum().backward()
+            return super().run(model, inputs, *rest)
+
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.arange(3))
+    attack_batch(Backward(lambda x: x), model, INPUTS, labels, THREAT, keys, "t/backward")
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.parameters())

@@ -1,0 +1,222 @@
+"""The contract of a metric, one check a clause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from robustkit.components import Estimate, Metric
+from robustkit.engine.outputs import describe_outputs
+from robustkit.errors import RobustkitError
+from robustkit.protocols import RecordMetric
+from robustkit.store.records import ATTACK_COLUMNS, RECORD_COLUMNS
+from robustkit.testing.watch import make_keys, require, require_no_global_randomness, working
+
+Factory = Callable[[], RecordMetric]
+Check = Callable[[Factory, Metric], None]
+Records = dict[str, NDArray[Any]]
+
+_N = 60
+_CLASSES = 4
+_ROUNDING = 1e-12
+# Resampled rows in another order are another resample: the ends of a bootstrap interval move by about 3 % of its width.
+_RESAMPLING = 0.1
+
+
+def make_records(n: int = _N, *, sure_of: int | None = None) -> Records:
+    """Return the columns that the records of every cell have, as they are stored, the same at every call.
+
+    Args:
+        n: number of samples; they have 4 classes in turn.
+        sure_of: how far from the label the class is of which the model is certain: with 0 it is always right, with 1
+            always wrong. None for a model that is right more often than not.
+    """
+    ids = torch.arange(n)
+    labels = ids % _CLASSES
+    logits = make_keys("records", n).normal(_CLASSES)
+    logits[ids, (labels + (sure_of or 0)) % _CLASSES] += 1 if sure_of is None else 100
+    columns = {
+        **describe_outputs(logits, labels, ids),
+        "id": ids.numpy(),
+        "label": labels.numpy(),
+        "input_hash": make_keys("inputs", n).words(1)[:, 0].numpy(),
+    }
+    return {name: columns[name].astype(kind.to_pandas_dtype()) for name, kind in RECORD_COLUMNS.items()}
+
+
+def check_estimate(factory: Factory, declaration: Metric) -> None:
+    """The result is an Estimate whose value is a finite number within the declared bounds."""
+    for sure_of in (None, 0, 1):
+        found = _estimate(factory(), declaration, make_records(sure_of=sure_of))
+        _require_bounded(declaration, "value", found.value)
+
+
+def check_interval(factory: Factory, declaration: Metric) -> None:
+    """An interval has two ordered ends within the bounds and a name, and is no wider for the same records 16 times.
+
+    It need not contain the value: the percentile bootstrap of a biased statistic may lie beside it.
+    """
+    found = _estimate(factory(), declaration, make_records())
+    ends = (found.ci_low, found.ci_high)
+    if ends == (None, None):
+        return
+    width = _width(found)
+    require(width is not None, f"{declaration.name}: expected both ends of the interval or none, got {ends}")
+    _require_bounded(declaration, "ci_low", found.ci_low)
+    _require_bounded(declaration, "ci_high", found.ci_high)
+    require((width or 0.0) >= 0, f"{declaration.name}: the ends of the interval are not in order: {ends}")
+    require(bool(found.interval), f"{declaration.name}: say in `interval` how the interval was made")
+    more = _width(_estimate(factory(), declaration, _repeat(make_records(), 16)))
+    narrows = more is not None and more <= (width or 0.0) + _ROUNDING
+    require(narrows, f"{declaration.name}: 16 times the samples widen the interval from {width} to {more}")
+
+
+def check_n(factory: Factory, declaration: Metric) -> None:
+    """`n` counts samples: between 1 and the number of rows, and twice as many if every row is there twice."""
+    once, twice = (_estimate(factory(), declaration, _repeat(make_records(), times)).n for times in (1, 2))
+    counts = isinstance(once, int) and 1 <= once <= _N
+    require(counts, f"{declaration.name}: expected an int n in 1..{_N} for {_N} samples, got {once!r}")
+    require(twice == 2 * once, f"{declaration.name}: n is {once} for {_N} samples, and {twice} with each there twice")
+
+
+def check_records_unchanged(factory: Factory, declaration: Metric) -> None:
+    """The records are left as they are."""
+    records, before = make_records(), make_records()
+    _estimate(factory(), declaration, records)
+    same = records.keys() == before.keys()
+    changed = [name for name in before if same and not np.array_equal(records[name], before[name])]
+    require(same and not changed, f"{declaration.name} changes the records {', '.join(changed)}; work on a copy")
+
+
+def check_metric_repeatable(factory: Factory, declaration: Metric) -> None:
+    """The same records give the same estimate, from the same object and from a new one, whatever came between."""
+    metric = factory()
+    first = _estimate(metric, declaration, make_records())
+    _estimate(metric, declaration, make_records(sure_of=1))
+    for again in (metric, factory()):
+        found = _estimate(again, declaration, make_records())
+        require(found == first, f"{declaration.name}: the same records give {first}, then {found}")
+
+
+def check_row_order(factory: Factory, declaration: Metric) -> None:
+    """Value and n do not depend on the order of the rows; the interval only as far as resampling does."""
+    records, rows = make_records(), np.arange(_N)
+    first = _estimate(factory(), declaration, records)
+    for order in (rows[::-1], np.argsort(records["label"], kind="stable")):
+        found = _estimate(factory(), declaration, {name: column[order] for name, column in records.items()})
+        same = found.n == first.n and math.isclose(found.value, first.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+        require(same, f"{declaration.name}: {first.value!r} becomes {found.value!r} with the rows in another order")
+        room = _RESAMPLING * (_width(first) or 0.0) + _ROUNDING
+        near = all(
+            old is new or (old is not None and new is not None and abs(old - new) <= room)
+            for old, new in ((first.ci_low, found.ci_low), (first.ci_high, found.ci_high))
+        )
+        require(near, f"{declaration.name}: the interval of {first} becomes that of {found} with the rows reordered")
+
+
+def check_single_sample(factory: Factory, declaration: Metric) -> None:
+    """One sample is enough, be it right or wrong; its interval may have no ends."""
+    for sure_of in (None, 0, 1):
+        found = _estimate(factory(), declaration, make_records(1, sure_of=sure_of))
+        _require_bounded(declaration, "value for a single sample", found.value)
+        require(found.n == 1, f"{declaration.name}: expected n = 1 for a single sample, got {found.n}")
+
+
+def check_direction(factory: Factory, declaration: Metric) -> None:
+    """A model that is always right and certain beats one that is always wrong and certain, in the declared direction."""
+    if declaration.higher_is_better is None:
+        return
+    best, worst = (_estimate(factory(), declaration, make_records(sure_of=sure_of)).value for sure_of in (0, 1))
+    beats = best > worst if declaration.higher_is_better else best < worst
+    said = f"{declaration.name} is declared higher_is_better={declaration.higher_is_better}"
+    require(beats, f"{said}, but is {best:.4g} for perfect and {worst:.4g} for hopeless records")
+
+
+def check_no_samples(factory: Factory, declaration: Metric) -> None:
+    """Records without a sample are refused with a RobustkitError."""
+    empty = {name: column[:0] for name, column in make_records().items()}
+    refused, what = (RobustkitError,), f"{declaration.name} on records without a sample"
+    try:
+        with working(f"{what}: expected a RobustkitError, but it", unless=refused):
+            found = factory()(empty)
+    except refused:
+        return
+    raise AssertionError(f"{what}: expected a RobustkitError, got {found}")
+
+
+def check_columns(factory: Factory, declaration: Metric) -> None:
+    """The columns that all records have are enough, and those that an attack adds are no obstacle."""
+    records = make_records()
+    with working(f"{declaration.name}, on the columns that all records have ({', '.join(records)}),"):
+        factory()(records)
+    added = {name: np.full(_N, "" if name == "broken_by" else 0) for name in ATTACK_COLUMNS}
+    with working(f"{declaration.name}, beside the columns that an attack adds ({', '.join(added)}),"):
+        factory()({**records, **added})
+
+
+def check_metric_no_global_randomness(factory: Factory, declaration: Metric) -> None:
+    """No global random generator is moved, and none has an influence."""
+    require_no_global_randomness(
+        declaration.name,
+        lambda: _estimate(factory(), declaration, make_records()),
+        lambda first, second: first == second,
+        "make one of its own with a fixed seed",
+    )
+
+
+METRIC_CHECKS: tuple[Check, ...] = (
+    check_columns,
+    check_estimate,
+    check_interval,
+    check_n,
+    check_records_unchanged,
+    check_metric_repeatable,
+    check_row_order,
+    check_single_sample,
+    check_direction,
+    check_no_samples,
+    check_metric_no_global_randomness,
+)
+"""Every check of `check_metric`, to be run one by one."""
+
+
+def check_metric(factory: Factory, declaration: Metric) -> None:
+    """Raise AssertionError at the first clause of the contract that a metric breaks.
+
+    Args:
+        factory: makes a new implementation, ready to use: `lambda: MyMetric(MyParams())`.
+        declaration: what the plugin declares for it.
+    """
+    for check in METRIC_CHECKS:
+        check(factory, declaration)
+
+
+def _estimate(metric: RecordMetric, declaration: Metric, records: Records) -> Estimate:
+    with working(declaration.name):
+        found = metric(records)
+    kept = isinstance(found, Estimate)
+    require(kept, f"{declaration.name}: expected a robustkit.Estimate, got {type(found).__name__}")
+    return found
+
+
+def _require_bounded(declaration: Metric, what: str, number: float | None) -> None:
+    low, high = declaration.bounds
+    finite = isinstance(number, float | int) and math.isfinite(number)
+    require(finite, f"{declaration.name}: expected {what} to be a finite number, got {number!r}")
+    within = number is not None and (low is None or low <= number) and (high is None or number <= high)
+    require(within, f"{declaration.name}: {what} {number} lies outside the declared bounds {declaration.bounds}")
+
+
+def _width(estimate: Estimate) -> float | None:
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return None
+    return estimate.ci_high - estimate.ci_low
+
+
+def _repeat(records: Records, times: int) -> Records:
+    return {name: np.tile(column, times) for name, column in records.items()}

@@ -1,0 +1,198 @@
+"""The contract of an architecture, one check a clause."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustkit.components import Model
+from robustkit.testing.watch import (
+    global_generators_elsewhere,
+    global_generators_untouched,
+    make_images,
+    model_state,
+    require,
+    require_no_global_randomness,
+    require_same_state,
+    working,
+)
+
+Factory = Callable[..., nn.Module]
+Shape = tuple[int, ...]
+Check = Callable[[Factory, Model, Shape], None]
+
+_N = 4
+# A convolution may add up in another order in another batch.
+_ROUNDING = 1e-5
+
+
+def check_logits(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """The default parameters build a `torch.nn.Module` that maps (N, *shape) to (N, K) finite floats, K >= 2."""
+    model = _build(factory, declaration)
+    for n in (_N, 1):
+        logits = _logits(model, declaration, _inputs(shape)[:n])
+        form = (tuple(logits.shape), logits.dtype)
+        kept = logits.ndim == 2 and len(logits) == n and logits.shape[1] >= 2 and logits.is_floating_point()
+        require(kept, f"{declaration.name}: expected ({n}, K) float logits with K >= 2 for {n} inputs, got {form}")
+        require(bool(logits.isfinite().all()), f"{declaration.name}: the logits hold NaN or infinite values")
+
+
+def check_num_classes(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """The parameter `num_classes`, if there is one, is the number of logits."""
+    if "num_classes" not in _defaults(declaration):
+        return
+    for classes in (2, 7):
+        logits = _logits(_build(factory, declaration, num_classes=classes), declaration, _inputs(shape))
+        got = tuple(logits.shape)
+        require(got == (_N, classes), f"{declaration.name}: num_classes={classes} gives logits of shape {got}")
+
+
+def check_state_dict(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """The state dict survives a file that is opened without trust, and makes another instance compute the same."""
+    model, other = _build(factory, declaration), _build(factory, declaration, seed=1)
+    file = io.BytesIO()
+    with working(f"{declaration.name}: taking its state dict to a file and back"):
+        torch.save(model.state_dict(), file)
+        file.seek(0)
+        other.load_state_dict(torch.load(file, weights_only=True), strict=True)
+    first, second = (_logits(each, declaration, _inputs(shape)) for each in (model, other))
+    same = torch.equal(first, second)
+    require(same, f"{declaration.name}: the state dict leaves out what the logits depend on")
+
+
+def check_model_batch_independence(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """In evaluation mode a sample has the same logits on its own and in a batch, up to rounding."""
+    model, inputs = _build(factory, declaration), _inputs(shape)
+    whole = _logits(model, declaration, inputs)
+    room = _ROUNDING * max(1.0, float(whole.abs().max()))
+    for row in range(_N):
+        alone = _logits(model, declaration, inputs[row : row + 1])[0]
+        near = bool(((alone - whole[row]).abs() <= room).all())
+        require(near, f"{declaration.name}: sample {row} has other logits on its own than in a batch of {_N}")
+
+
+def check_input_gradient(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """The gradient of the logits reaches every input, finite and not all 0: gradient attacks live on it."""
+    model, inputs = _build(factory, declaration), _inputs(shape).requires_grad_()
+    with working(f"{declaration.name}: differentiating the logits by the input"):
+        # The first logit, not their sum: that one is constant in the input if the model subtracts their mean.
+        (gradient,) = torch.autograd.grad(model(inputs)[:, 0].sum(), inputs)
+    require(
+        bool(gradient.isfinite().all()), f"{declaration.name}: the gradient by the input holds NaN or infinite values"
+    )
+    flows = bool((gradient != 0).flatten(1).any(dim=1).all())
+    require(flows, f"{declaration.name}: the gradient by the input is 0 for a whole sample")
+
+
+def check_forward_changes_nothing(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """In evaluation mode a forward pass leaves the inputs, weights and buffers as they are, and repeats exactly."""
+    model, inputs = _build(factory, declaration), _inputs(shape)
+    before = model_state(model)
+    first = _logits(model, declaration, inputs)
+    require(torch.equal(inputs, _inputs(shape)), f"{declaration.name} changes its inputs; work on a copy")
+    require_same_state(declaration.name, before, model_state(model))
+    again = _logits(model, declaration, inputs)
+    require(torch.equal(first, again), f"{declaration.name}: the same inputs give other logits the second time")
+
+
+def check_model_no_global_randomness(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """In evaluation mode a forward pass moves no global random generator, and none has an influence."""
+    model, inputs = _build(factory, declaration), _inputs(shape)
+    require_no_global_randomness(
+        declaration.name,
+        lambda: _logits(model, declaration, inputs),
+        torch.equal,
+        "draw in training mode only",
+    )
+
+
+def check_seeded_build(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """Initial weights follow torch's generator and nothing else, which building moves on but never seeds."""
+    del shape
+    with global_generators_untouched(declaration.name, "draw initial weights from torch's", but=("torch",)):
+        # Twice in a row, with the states of the other generators as they happen to be.
+        states = [_seeded(factory, declaration, seed) for seed in (1, 1, 2)]
+    (first, _), (again, after), (_, elsewhere) = states
+    require(first == again, f"{declaration.name}: the same torch seed gives other initial weights the second time")
+    require(
+        after != elsewhere, f"{declaration.name}: building seeds torch's global generator; leave that to the caller"
+    )
+
+
+MODEL_CHECKS: tuple[Check, ...] = (
+    check_logits,
+    check_num_classes,
+    check_state_dict,
+    check_model_batch_independence,
+    check_input_gradient,
+    check_forward_changes_nothing,
+    check_model_no_global_randomness,
+    check_seeded_build,
+)
+"""Every check of `check_model`, to be run one by one."""
+
+
+def check_model(factory: Factory, declaration: Model, *, shape: Shape | None = None) -> None:
+    """Raise AssertionError at the first clause of the contract that an architecture breaks.
+
+    Args:
+        factory: makes a new network; called without arguments for the default parameters, and with `num_classes` if
+            the parameters have one: `lambda **chosen: MyNet(MyParams(**chosen))`.
+        declaration: what the plugin declares for it.
+        shape: of one input; `typical_shape(declaration)` if None.
+    """
+    for check in MODEL_CHECKS:
+        check(factory, declaration, shape or typical_shape(declaration))
+
+
+def typical_shape(declaration: Model) -> Shape:
+    """Return the shape of one input that the parameters' defaults speak of.
+
+    That is `in_shape` if there is one; else 32x32 with `in_channels` channels, or with 3.
+    """
+    defaults = _defaults(declaration)
+    shape: Shape = defaults.get("in_shape") or (defaults.get("in_channels", 3), 32, 32)
+    return shape
+
+
+def _defaults(declaration: Model) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(declaration.params)}
+
+
+def _build(factory: Factory, declaration: Model, *, seed: int = 0, **chosen: Any) -> nn.Module:
+    """Return a new network in evaluation mode; the global generators are put back."""
+    with global_generators_elsewhere(seed), working(f"{declaration.name}: building"):
+        model = factory(**chosen)
+    got = type(model).__name__
+    require(isinstance(model, nn.Module), f"{declaration.name}: expected a torch.nn.Module, got {got}")
+    return model.eval()
+
+
+def _seeded(factory: Factory, declaration: Model, seed: int) -> tuple[dict[str, Any], bytes]:
+    """Return the state of a network that is built under a torch seed, and what torch's generator draws after it."""
+    before = torch.get_rng_state()
+    try:
+        torch.default_generator.manual_seed(seed)
+        with working(f"{declaration.name}: building"):
+            state = model_state(factory())
+        return state, torch.rand(4).numpy().tobytes()
+    finally:
+        torch.set_rng_state(before)
+
+
+def _inputs(shape: Shape) -> Tensor:
+    # Networks are given normalised images, so about this far from 0.
+    return (make_images(_N, shape) - 0.5) / 0.25
+
+
+def _logits(model: nn.Module, declaration: Model, inputs: Tensor) -> Tensor:
+    with torch.no_grad(), working(f"{declaration.name} on {tuple(inputs.shape)}"):
+        logits = model(inputs)
+    got = type(logits).__name__
+    require(isinstance(logits, Tensor), f"{declaration.name}: expected a tensor of logits, got {got}")
+    return logits
