@@ -25,9 +25,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def check_labels(factory: Factory, declaration: Dataset) -> None:
     """Labels are (n,) int64 class indices, 0 or more, of at least one sample."""
     labels = factory().labels
-    got = (type(labels).__name__, getattr(labels, "shape", None), str(getattr(labels, "dtype", None)))
     kept = isinstance(labels, np.ndarray) and labels.ndim == 1 and len(labels) >= 1 and labels.dtype == np.int64
-    require(kept, f"{declaration.name}: expected labels as an (n,) int64 array with n >= 1, got {got}")
+    require(kept, f"{declaration.name}: expected labels as an (n,) int64 array with n >= 1, got {_form(labels)}")
     require(bool((labels >= 0).all()), f"{declaration.name}: expected labels of 0 or more, got {labels.min()}")
 
 
@@ -48,10 +47,9 @@ def check_read_form(factory: Factory, declaration: Dataset) -> None:
     ids, dtypes = _spread(dataset), set()
     for part in (ids, ids[:1], ids[-1:]):
         images = _read(dataset, declaration, part)
-        got = (type(images).__name__, getattr(images, "shape", None), str(getattr(images, "dtype", None)))
         shape = (len(part), *dataset.view.shape)
         kept = isinstance(images, np.ndarray) and images.shape == shape and images.dtype in (np.uint8, np.float32)
-        require(kept, f"{declaration.name}: expected an array of shape {shape}, uint8 or float32, got {got}")
+        require(kept, f"{declaration.name}: expected an array of shape {shape}, uint8 or float32, got {_form(images)}")
         # A NaN fails this comparison too.
         bounded = images.dtype == np.uint8 or bool(((images >= 0) & (images <= 1)).all())
         require(bounded, f"{declaration.name}: float images leave [0, 1]")
@@ -103,7 +101,7 @@ def check_images_are_copies(factory: Factory, declaration: Dataset) -> None:
     if not images.flags.writeable:
         return
     before = images.copy()
-    images[...] = 1 - before
+    images[...] = before == 0  # differs from what was there in every value
     try:
         kept = all(_same(_read(each, declaration, ids), before) for each in (dataset, factory()))
     finally:
@@ -166,6 +164,12 @@ def _spread(dataset: ImageDataset) -> Ids:
 def _read(dataset: ImageDataset, declaration: Dataset, ids: Ids) -> Images:
     with working(f"{declaration.name}: reading the ids {ids.tolist()}"):
         return dataset.read(ids)
+
+
+def _form(found: Any) -> str:
+    if not isinstance(found, np.ndarray):
+        return f"a {type(found).__name__}"
+    return f"{found.shape} {found.dtype}"
 
 
 def _same(found: Images, expected: Images) -> bool:

@@ -128,7 +128,7 @@ def check_single_sample(factory: Factory, declaration: Metric) -> None:
 
 
 def check_direction(factory: Factory, declaration: Metric) -> None:
-    """A model that is always right and certain beats one that is always wrong and certain, in the declared direction."""
+    """Being always right and certain beats being always wrong and certain, in the declared direction."""
     if declaration.higher_is_better is None:
         return
     best, worst = (_estimate(factory(), declaration, make_records(sure_of=sure_of)).value for sure_of in (0, 1))

@@ -80,8 +80,10 @@ def check_input_gradient(factory: Factory, declaration: Model, shape: Shape) -> 
     """The gradient of the logits reaches every input, finite and not all 0: gradient attacks live on it."""
     model, inputs = _build(factory, declaration), _inputs(shape).requires_grad_()
     with working(f"{declaration.name}: differentiating the logits by the input"):
-        # The first logit, not their sum: that one is constant in the input if the model subtracts their mean.
-        (gradient,) = torch.autograd.grad(model(inputs)[:, 0].sum(), inputs)
+        logits = model(inputs)
+        # Unequal weights: the plain sum is constant in the input if the model subtracts the mean of its logits.
+        weighted = (logits * torch.linspace(1, 2, logits.shape[1])).sum()
+        (gradient,) = torch.autograd.grad(weighted, inputs)
     require(
         bool(gradient.isfinite().all()), f"{declaration.name}: the gradient by the input holds NaN or infinite values"
     )
@@ -192,7 +194,7 @@ def _inputs(shape: Shape) -> Tensor:
 
 def _logits(model: nn.Module, declaration: Model, inputs: Tensor) -> Tensor:
     with torch.no_grad(), working(f"{declaration.name} on {tuple(inputs.shape)}"):
-        logits = model(inputs)
+        logits: Tensor = model(inputs)
     got = type(logits).__name__
     require(isinstance(logits, Tensor), f"{declaration.name}: expected a tensor of logits, got {got}")
     return logits
