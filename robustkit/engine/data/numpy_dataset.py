@@ -67,7 +67,9 @@ class NumpyDataset:
         self._images = to_nchw(images, layout)
         if self._images.size == 0:
             raise DataError(f"{source}: expected at least one image, got the shape {images.shape}", "it holds no data")
-        self.labels = as_labels(np.asarray(labels), where=f"labels of {source}")
+        self.labels = as_labels(np.asarray(labels), where=f"labels of {source}").view()
+        # The fingerprint is computed once: what it covers must not change under it.
+        self.labels.setflags(write=False)
         check_labels(self.labels, images=len(images), classes=len(self.class_names), where=source)
         channels, height, width = self._images.shape[1:]
         self.view = View(channels=channels, height=height, width=width)
