@@ -185,14 +185,14 @@ class Estimate:
     """A number, what it was computed from, and how far it can be trusted.
 
     Attributes:
-        value: the number.
+        value: the number; None where it is not defined, for example a share of no samples.
         n: how many samples it rests on.
         ci_low: lower end of the 95 % interval, or None where none is defined.
         ci_high: upper end.
         interval: how the interval was made, for captions: `"wilson"`, `"bootstrap"` …
     """
 
-    value: float
+    value: float | None
     n: int
     ci_low: float | None = None
     ci_high: float | None = None

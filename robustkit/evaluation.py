@@ -11,6 +11,7 @@ from typing import Any
 from robustkit.analysis.aggregate import results_table
 from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
+from robustkit.engine.executors import Executor
 from robustkit.engine.grid import digest
 from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
@@ -30,7 +31,7 @@ class Evaluation:
     Attributes:
         folder: the run folder.
         rows: the results table.
-        failures: one entry a failed cell: model, condition, seed, error.
+        failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
         outcome: how many chunks were computed and reused.
     """
@@ -49,6 +50,7 @@ def evaluate(
     resume: bool = False,
     host: Host | None = None,
     observer: Observer | None = None,
+    executor: Executor | None = None,
 ) -> Evaluation:
     """Run an evaluation and return its results.
 
@@ -56,6 +58,7 @@ def evaluate(
         config: what to evaluate; plain values are read as in a TOML file: `{"model": [{"checkpoint": …}], "data": …}`.
         host: the plugins; by default all that are installed and those that the configuration includes.
         observer: is told about the progress.
+        executor: who computes; by default this process.
         out: the run folder; by default a new one below `runs/`.
         resume: continue the run in `out`, or without `out` the newest run below `runs/` with the same identity. Where
             there is none, a new run begins.
@@ -72,11 +75,13 @@ def evaluate(
     folder = _choose_folder(plan, out, resume)
     manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
-        outcome = execute(plan, folder, observer or Unobserved())
+        outcome = execute(plan, folder, observer or Unobserved(), executor)
         metrics = {name: chosen.compute for name, chosen in plan.metrics.items()}
-        rows = results_table(folder, manifest, metrics)
-        files = folder.write_results(rows)
-        failures = _describe_failures(plan, outcome)
+        results = results_table(folder, manifest, metrics)
+        files = folder.write_results(results.rows)
+        failures = _describe_failures(plan, outcome) + results.failures
+        for name, interval in results.intervals.items():
+            manifest["metrics"][name]["interval"] = interval
         manifest |= {
             "status": "finished with failures" if failures else "finished",
             "finished": timestamp(),
@@ -85,7 +90,7 @@ def evaluate(
         folder.write_manifest(manifest)
     return Evaluation(
         folder=folder,
-        rows=rows,
+        rows=results.rows,
         failures=failures,
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
@@ -153,7 +158,9 @@ def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:
         manifest["started"] = before.get("started", manifest["started"])
         manifest["resumed"] = [*before.get("resumed", []), timestamp()]
     folder.write_manifest(manifest)
-    folder.write_config(write_toml(as_dict(plan.config)))
+    # What lets code run is asked for anew each time: a run folder may come from somebody else.
+    settings = {key: value for key, value in as_dict(plan.config).items() if key not in ("trust_pickle", "include")}
+    folder.write_config(write_toml(settings))
     return manifest
 
 
@@ -166,9 +173,9 @@ def _status_kept(folder: RunFolder, manifest: dict[str, Any]) -> Iterator[None]:
         with contextlib.suppress(RobustkitError):
             folder.write_manifest(manifest | {"status": "interrupted", "finished": timestamp()})
         raise
-    except RobustkitError as error:
+    except Exception as error:
         with contextlib.suppress(RobustkitError):
-            folder.write_manifest(manifest | {"status": "failed", "finished": timestamp(), "error": error.message})
+            folder.write_manifest(manifest | {"status": "failed", "finished": timestamp(), "error": str(error)})
         raise
 
 

@@ -6,7 +6,7 @@ Nothing here imports torch or numpy at run time, so a plugin can type against it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from robustkit.components import Estimate, ThreatModel, View
@@ -137,14 +137,14 @@ class LoadedCheckpoint:
         format: what the file is, for the report: `"torch zip"`, `"safetensors"` …
         unwrapped: the keys that were descended to reach the weights, outermost first.
         extras: what else the file held, one short description each.
-        metadata: `model` and `normalize` where the file itself declares them.
+        metadata: `model` (the name of a registered architecture) and `normalize`, where the file itself states them.
     """
 
     weights: Mapping[str, Tensor]
     format: str
     unwrapped: tuple[str, ...] = ()
-    extras: Mapping[str, str]
-    metadata: Mapping[str, str]
+    extras: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

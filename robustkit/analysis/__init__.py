@@ -1,1 +1,1 @@
-"""Statistics of stored results: numpy, pandas and scipy only; no torch, no model, no plugin."""
+"""Statistics of stored results: numpy and scipy only; no torch, no model, no plugin."""

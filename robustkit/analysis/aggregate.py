@@ -3,51 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from numpy.typing import NDArray
 
 from robustkit.components import Estimate
+from robustkit.errors import PluginError
 from robustkit.store import RunFolder
 
 Compute = Callable[[Mapping[str, NDArray[Any]]], Estimate]
 
 
-def results_table(
-    folder: RunFolder, manifest: Mapping[str, Any], metrics: Mapping[str, Compute]
-) -> list[dict[str, Any]]:
-    """Return one row a (model, dataset, condition, seed, metric), in the order of the manifest's cells.
+@dataclass(kw_only=True)
+class Results:
+    """The results table and what belongs to it.
 
-    Cells that are not sealed have no row.
+    Attributes:
+        rows: one a (model, dataset, condition, seed, metric).
+        intervals: by metric, how its intervals were made.
+        failures: one entry for each metric that failed on a cell.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    intervals: dict[str, str] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+
+def results_table(folder: RunFolder, manifest: Mapping[str, Any], metrics: Mapping[str, Compute]) -> Results:
+    """Return the results of all sealed cells, in the order of the manifest's cells.
+
+    A metric that fails on a cell has no row there and costs no other row.
 
     Args:
         folder: where the records are.
         manifest: of that run.
         metrics: by the name that the rows carry.
     """
-    rows = []
+    results = Results()
     for cell in manifest["cells"]:
         records = folder.read_cell(cell["key"], manifest["chunks"])
         if records is None:
             continue
-        condition = manifest["conditions"][cell["condition"]]
         for name, compute in metrics.items():
-            estimate = compute(records)
-            rows.append(
-                {
-                    "model": cell["model"],
-                    "dataset": manifest["dataset"]["name"],
-                    "condition": cell["condition"],
-                    "perturbation": condition["component"],
-                    "severity": condition["severity"],
-                    "seed": cell["seed"],
-                    # Clean images are the dataset's own files; everything else was made for this run.
-                    "source": "stored" if condition["kind"] == "clean" else "generated",
-                    "metric": name,
-                    "value": estimate.value,
-                    "n": estimate.n,
-                    "ci_low": estimate.ci_low,
-                    "ci_high": estimate.ci_high,
-                }
-            )
-    return rows
+            try:
+                estimate = _checked(compute(records))
+            except Exception as error:
+                what = {key: cell[key] for key in ("model", "condition", "seed")}
+                cause = f"metric {name}: {type(error).__name__}: {error}"
+                results.failures.append({**what, "error": " ".join(cause.split())})
+            else:
+                results.intervals.setdefault(name, estimate.interval)
+                results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], name, estimate))
+    return results
+
+
+def _checked(estimate: Any) -> Estimate:
+    if not isinstance(estimate, Estimate):
+        raise PluginError(
+            f"expected a robustkit.Estimate, got {type(estimate).__name__}", "this is a defect of the metric"
+        )
+    return estimate
+
+
+def _row(cell: Mapping[str, Any], condition: Mapping[str, Any], metric: str, estimate: Estimate) -> dict[str, Any]:
+    return {
+        "model": cell["model"],
+        "dataset": cell["dataset"],
+        "condition": cell["condition"],
+        "perturbation": condition["component"],
+        "severity": condition["severity"],
+        "seed": cell["seed"],
+        # Clean images are the dataset's own files; everything else was made for this run.
+        "source": "stored" if condition["kind"] == "clean" else "generated",
+        "metric": metric,
+        "value": _defined(estimate.value),
+        "n": estimate.n,
+        "ci_low": _defined(estimate.ci_low),
+        "ci_high": _defined(estimate.ci_high),
+    }
+
+
+def _defined(number: float | None) -> float | None:
+    """Return the number, or None where it is not finite: JSON has no other way to say so."""
+    return None if number is None or not isfinite(number) else float(number)

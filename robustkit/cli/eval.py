@@ -90,6 +90,7 @@ def command(**options: Any) -> int:
     gates = [_gate(text) for text in options["fail_under"]]
     config = _configure(options)
     host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
+    _check_gates(gates, config, host)
     if options["dry_run"]:
         return _dry_run(config, host, options["as_json"])
 
@@ -99,7 +100,6 @@ def command(**options: Any) -> int:
     out = Path(options["out"]) if options["out"] else None
     done = evaluate(config, host=host, observer=make_progress(options["quiet"]), out=out, resume=options["resume"])
     _print(done, options["as_json"])
-    _check_gate_names(gates, done.rows)
     if done.failures:
         return 4
     return 1 if _missed(gates, done.rows) else 0
@@ -211,23 +211,32 @@ def _is_metric(row: dict[str, Any], name: str) -> bool:
     return name in (metric, metric.partition("/")[2])
 
 
-def _check_gate_names(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> None:
+def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) -> None:
+    """Refuse a gate that could never fail or never pass, before anything is computed for it."""
+    if not gates:
+        return
+    from robustkit.engine.plan import choose_metrics
+
+    chosen = choose_metrics(config, host)
     for name, _ in gates:
-        if not any(_is_metric(row, name) for row in rows):
-            known = ", ".join(sorted({row["metric"] for row in rows}))
-            raise ConfigError(
-                f"--fail-under: no result has the metric '{name}'", f"this run has {known or 'no results'}"
-            )
+        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name)]
+        if not found:
+            raise ConfigError(f"--fail-under: this run has no metric '{name}'", f"it has {', '.join(chosen)}")
+        if not getattr(found[0].entry.component, "higher_is_better", False):
+            raise ConfigError(f"--fail-under: of '{name}' more is not better", "give a metric such as accuracy")
 
 
 def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> bool:
     missed = [
-        (row, least) for name, least in gates for row in rows if _is_metric(row, name) and not row["value"] >= least
+        (row, least)
+        for name, least in gates
+        for row in rows
+        if _is_metric(row, name) and (row["value"] is None or row["value"] < least)
     ]
     for row, least in missed:
         click.echo(
             f"robustkit: gate failed: {row['model']} · {row['condition']}: "
-            f"{row['metric']} {row['value']:.4f} < {least:g}",
+            f"{row['metric']} is {row['value']}, not {least:g} or more",
             err=True,
         )
     return bool(missed)

@@ -33,13 +33,13 @@ def command(run: str, as_json: bool) -> None:
 
 
 def _summary(run: str, manifest: dict[str, Any]) -> str:
-    dataset = manifest["dataset"]
     lines = [
         f"run {run}: {manifest['status']}",
         f"started {manifest['started']}, finished {manifest['finished'] or '-'}, robustkit {manifest['robustkit']}",
-        f"data {dataset['name']}: {dataset['evaluated']} of {dataset['n']} samples, "
-        f"fingerprint {dataset['fingerprint'][:12]}",
     ]
+    for name, dataset in manifest["datasets"].items():
+        facts = f"{dataset['evaluated']} of {dataset['n']} samples, fingerprint {dataset['fingerprint'][:12]}"
+        lines.append(f"data {name}: {facts}")
     for name, model in manifest["models"].items():
         lines.append(_model_line(name, model))
     for failure in manifest["failures"]:
@@ -60,4 +60,7 @@ def _model_line(name: str, model: dict[str, Any]) -> str:
         parts.append(f"unwrapped {' > '.join(model['unwrapped'])}")
     if fit["stripped"]:
         parts.append(f"stripped {', '.join(fit['stripped'])}")
+    parts += [f"left out {', '.join(fit['ignored'])}"] if fit["ignored"] else []
+    parts += fit["notes"]
+    parts += [f"also in the file: {key} ({what})" for key, what in model["extras"].items()]
     return "; ".join(parts)

@@ -41,7 +41,7 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
         key = (row["model"], labels[row["condition"]], str(row["seed"]), str(row["n"]))
-        value = f"{row['value']:.4f}"
+        value = _number(row["value"])
         lines.setdefault(key, {})[row["metric"]] = _with_interval(row) if row["metric"] == metrics[0] else value
     varying = [0, 1] + [place for place in (2, 3) if len({key[place] for key in lines}) > 1]
     same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
@@ -83,8 +83,12 @@ def _split(condition: str) -> tuple[str, dict[str, str]]:
     return component, dict(item.split("=", 1) for item in items)
 
 
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
 def _with_interval(row: Mapping[str, Any]) -> str:
-    value = f"{row['value']:.4f}"
+    value = _number(row["value"])
     if row["ci_low"] is None or row["ci_high"] is None:
         return value
     return f"{value} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -45,8 +45,8 @@ class RunConfig:
     """The checkpoints."""
     data: str
     """A path or the name of a registered dataset."""
-    split: str = "test"
-    """Which part of the data, where there are several."""
+    split: str = ""
+    """Which part of the data, where there are several. Empty: `test`."""
     view: str = ""
     """Resize and crop, for example `224` or `resize=256,crop=224,interpolation=bicubic`."""
     limit: Annotated[int, Ge(1)] | None = None
@@ -59,7 +59,7 @@ class RunConfig:
     """Each has a `name`, an `eps` (one or a list), perhaps a `norm`, and the attack's own parameters."""
     metric: tuple[str, ...] = ()
     """Names of metrics. Empty: the default ones."""
-    seed: Annotated[tuple[int, ...], Len(1)] = (0,)
+    seed: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = (0,)
     """Every condition that draws random numbers is evaluated under each of these."""
     precision: Precision = "fp32"
     """Arithmetic of the forward passes; part of every cell's key."""
@@ -100,7 +100,7 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
     for kind in ("perturbation", "attack"):
         prepared[kind] = [_component(item, kind) for item in _as_list(prepared.get(kind, []))]
     if "seed" in prepared:
-        prepared["seed"] = _as_list(prepared["seed"])
+        prepared["seed"] = _once(_as_list(prepared["seed"]))
     _check_keys(prepared, RunConfig, "", source, text)
     for position, model in enumerate(_as_list(prepared.get("model", []))):
         if isinstance(model, Mapping):
@@ -125,6 +125,10 @@ def as_dict(config: RunConfig) -> dict[str, Any]:
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _once(values: list[Any]) -> list[Any]:
+    return [value for place, value in enumerate(values) if value not in values[:place]]
 
 
 def _component(item: Any, kind: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -17,7 +18,7 @@ def parse_shorthand(text: str) -> dict[str, Any]:
     """Return `{"name": …, key: value, …}` for `NAME` or `NAME:key=value,key=value`.
 
     Values are integers, numbers, fractions as papers write them (`8/255`), ranges (`1..5`), lists (`[1,3,5]`), `true`,
-    `false`, `none`, or else strings.
+    `false`, `none`, or else strings; quoted where they hold a comma or would mean something else.
 
     Raises:
         ConfigError: an item is not `key=value`, a key comes twice, or a range is empty.
@@ -50,10 +51,16 @@ def parse_value(text: str) -> Any:
     >>> parse_value("8/255") == 8 / 255, parse_value("[1,2.5]"), parse_value("none"), parse_value("cifar")
     (True, [1, 2.5], None, 'cifar')
     """
+    if text.startswith('"'):
+        return _unquote(text)
     if text.startswith("[") and text.endswith("]"):
         return [parse_value(item.strip()) for item in _split_items(text[1:-1])]
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
+    return _number_or_text(text)
+
+
+def _number_or_text(text: str) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     if match := _RANGE.fullmatch(text):
@@ -69,14 +76,26 @@ def parse_value(text: str) -> Any:
         return text
 
 
+def _unquote(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, str):
+        raise ConfigError(f"expected a quoted string, got {text}", 'close the quotes, for example name="a,b"')
+    return value
+
+
 def _split_items(text: str) -> list[str]:
-    """Split at commas that are not inside brackets."""
-    items, depth, current = [], 0, ""
+    """Split at commas that are inside neither brackets nor quotes."""
+    items, depth, quoted, current, before = [], 0, False, "", ""
     for character in text:
-        depth += (character == "[") - (character == "]")
-        if character == "," and depth == 0:
+        quoted ^= character == '"' and before != "\\"
+        depth += 0 if quoted else (character == "[") - (character == "]")
+        if character == "," and depth == 0 and not quoted:
             items.append(current)
             current = ""
         else:
             current += character
+        before = character
     return [item for item in [*items, current] if item.strip()]

@@ -74,17 +74,17 @@ def attack_batch(
 def _unchanged(model: Classifier, name: str) -> Iterator[None]:
     """Put the model back as it was, and raise PluginError if an attack changed it: other cells must not see that."""
     tensors = [*model.parameters(), *model.buffers()]
-    saved = [(tensor, tensor._version, tensor.detach().clone()) for tensor in tensors]
+    saved = [(tensor, tensor.detach().clone()) for tensor in tensors]
     modes = [(module, module.training) for module in model.modules()]
     try:
         yield
     finally:
-        changed = any(tensor._version != version for tensor, version, _ in saved)
-        changed |= any(module.training != mode for module, mode in modes)
+        # The bits are compared, because writing through `.data` leaves no other trace.
+        meddled = [(tensor, value) for tensor, value in saved if not torch.equal(_bits(tensor), _bits(value))]
+        changed = bool(meddled) or any(module.training != mode for module, mode in modes)
         with torch.no_grad():
-            for tensor, version, value in saved:
-                if tensor._version != version:
-                    tensor.copy_(value)
+            for tensor, value in meddled:
+                tensor.copy_(value)
         for module, mode in modes:
             module.training = mode
         for parameter in model.parameters():
@@ -97,6 +97,10 @@ def _unchanged(model: Classifier, name: str) -> Iterator[None]:
         )
 
 
+def _bits(tensor: Tensor) -> Tensor:
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+
+
 def perturbation_norm(change: Tensor, norm: str) -> Tensor:
     """Return the norm of each sample's change, in float64.
 
@@ -105,7 +109,11 @@ def perturbation_norm(change: Tensor, norm: str) -> Tensor:
         norm: `linf` or `l2`.
     """
     flat = change.flatten(1).double()
-    return flat.abs().amax(dim=1) if norm == "linf" else flat.square().sum(dim=1).sqrt()
+    if norm == "linf":
+        return flat.abs().amax(dim=1)
+    if norm == "l2":
+        return flat.square().sum(dim=1).sqrt()
+    raise PluginError(f"no norm '{norm}' is known, so a change cannot be measured in it", "use linf or l2")
 
 
 def _verified(
@@ -115,7 +123,8 @@ def _verified(
     if candidates.shape != before.shape or candidates.dtype != before.dtype:
         raise PluginError(
             f"attack '{name}' must return candidates {tuple(before.shape)} {before.dtype}, "
-            f"got {tuple(candidates.shape)} {candidates.dtype}"
+            f"got {tuple(candidates.shape)} {candidates.dtype}",
+            "this is a defect of the attack",
         )
     norms = perturbation_norm(candidates.double() - before.double(), threat_model.norm)
     # The slack is float32's rounding of values in [0, 1], no more.

@@ -22,7 +22,7 @@ class Classifier(nn.Module):
 
     Args:
         net: maps normalised (N, C, H, W) images to logits, or to a tuple, list, mapping or object that holds them
-            (first, or `logits`).
+            (the only matrix in it, or `logits`).
         normalization: applied to images in [0, 1], after the resize.
         input_size: (height, width) that the network wants; images are resized to it (bilinear, antialiased). None
             leaves them as they are.
@@ -91,16 +91,25 @@ class Classifier(nn.Module):
 
 
 def _logits(output: Any) -> Tensor:
-    """Return the logits in what a network returned."""
+    """Return the logits in what a network returned: the output itself, its `logits`, or the only matrix in it."""
     if isinstance(output, Tensor):
         return output
     if hasattr(output, "logits"):
         return _logits(output.logits)
-    if isinstance(output, Mapping) and output:
-        return _logits(output["logits"] if "logits" in output else next(iter(output.values())))
-    if isinstance(output, list | tuple) and output:
-        return _logits(output[0])
-    raise DataError(f"expected logits from the model, got {type(output).__name__}", "check --model")
+    if isinstance(output, Mapping):
+        if "logits" in output:
+            return _logits(output["logits"])
+        output = list(output.values())
+    if not isinstance(output, list | tuple):
+        raise DataError(f"expected logits from the model, got {type(output).__name__}", "check --model")
+    matrices = [item for item in output if isinstance(item, Tensor) and item.ndim == 2]
+    if len(matrices) != 1:
+        shapes = ", ".join(str(tuple(item.shape)) for item in matrices) or "none"
+        raise DataError(
+            f"the model returns {len(output)} things, of which {len(matrices)} could be the logits: {shapes}",
+            "wrap it with --model FILE.py:callable so that it returns the logits alone",
+        )
+    return matrices[0]
 
 
 def probe(classifier: Classifier, shape: tuple[int, int, int], device: torch.device | str) -> int:

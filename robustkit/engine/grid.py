@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, cast
 
@@ -16,7 +16,8 @@ from robustkit.components import Attack, Perturbation, ThreatModel
 from robustkit.config import RunConfig
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
-from robustkit.host.validate import parse_params, resolve_target
+from robustkit.host.canonical import canonical_name
+from robustkit.host.validate import parse_params, resolve_params
 from robustkit.names import normalise
 from robustkit.store import SCHEMA_VERSION
 
@@ -94,15 +95,14 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
         )
     own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
     params = parse_params(entry, own)
-    if component.resolve is not None:
-        params = resolve_target(entry, component.resolve)(params, shape)
+    params = resolve_params(entry, params, shape)
     for severity in _numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
         if not 0 <= severity <= max(component.severities):
             raise ConfigError(
                 f"{entry.qualified}: severity must lie in 0..{max(component.severities)}, got {severity:g}",
                 "for example severity=1..5",
             )
-        text = _canonical(entry, _values(params), severity=severity)
+        text = canonical_name(entry, params, severity=severity)
         yield Condition(
             text=text,
             kind="perturbation",
@@ -120,6 +120,11 @@ def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
     if norm not in component.norms:
         known = ", ".join(component.norms)
         raise ConfigError(f"attack '{entry.qualified}' knows no norm '{norm}'", f"it knows {known}")
+    if component.needs - {"gradient"}:
+        needs = ", ".join(sorted(component.needs - {"gradient"}))
+        raise ConfigError(
+            f"attack '{entry.qualified}' needs {needs}, which this robustkit cannot give", "update robustkit"
+        )
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm")}
@@ -132,10 +137,8 @@ def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
                 f"{entry.qualified}: eps={eps:g} is larger than the whole [0, 1] range", "write it as papers do: 8/255"
             )
         threat_model = ThreatModel(norm=cast("Any", norm), eps=eps)
-        params = parsed
-        if component.resolve is not None:
-            params = resolve_target(entry, component.resolve)(parsed, threat_model)
-        text = _canonical(entry, {"eps": eps, "norm": norm, **_values(params)})
+        params = resolve_params(entry, parsed, threat_model)
+        text = canonical_name(entry, params, before={"eps": eps, "norm": norm})
         yield Condition(
             text=text,
             kind="attack",
@@ -165,39 +168,6 @@ def _numbers(value: Any, where: str) -> list[float]:
     if not items:
         raise ConfigError(f"{where} is an empty list", "for example 3 or 1..5")
     return [float(item) for item in items]
-
-
-def _values(params: Any) -> dict[str, Any]:
-    return {field.name: getattr(params, field.name) for field in fields(params)}
-
-
-def _canonical(entry: Entry, values: Mapping[str, Any], severity: float | None = None) -> str:
-    items = [f"{key.replace('_', '-')}={format_value(values[key])}" for key in sorted(values)]
-    if severity is not None:
-        items.append(f"severity={format_value(severity)}")
-    return f"{entry.qualified}:{','.join(items)}" if items else entry.qualified
-
-
-def format_value(value: Any) -> str:
-    """Return how a parameter is written in a canonical condition: shortest exact form, n/255 where papers write so.
-
-    >>> format_value(8 / 255), format_value(0.1), format_value(3.0), format_value(None), format_value([1, 2.5])
-    ('8/255', '0.1', '3', 'none', '[1,2.5]')
-    """
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(format_value(item) for item in value) + "]"
-    if not isinstance(value, float):
-        return str(value)
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    grey_levels = round(value * 255)
-    if len(repr(value)) > 8 and 0 < grey_levels < 255 and grey_levels / 255 == value:
-        return f"{grey_levels}/255"
-    return repr(value)
 
 
 @dataclass(frozen=True, kw_only=True)

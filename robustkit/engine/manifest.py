@@ -24,7 +24,7 @@ from robustkit.host import Host
 from robustkit.store import SCHEMA_VERSION
 
 SEED_RULE = (
-    "Philox 4x64 keyed by (seed, component, stream version, replicate); counter = sample id; severity is not part of it"
+    "Philox 4x64 keyed by (seed, component, stream version, replicate, path); counter = sample id; severity is no part"
 )
 
 
@@ -41,23 +41,30 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "identity": plan.identity,
         "config": as_dict(plan.config),
         "models": {name: model.report for name, model in plan.models.items()},
-        "dataset": {
-            "name": plan.dataset_name,
-            "n": len(plan.dataset.labels),
-            "evaluated": len(plan.ids),
-            "fingerprint": plan.identity["dataset"],
-            "view": asdict(plan.dataset.view),
-            "classes": list(plan.dataset.class_names),
+        "datasets": {
+            plan.dataset_name: {
+                "n": len(plan.dataset.labels),
+                "evaluated": len(plan.ids),
+                "fingerprint": plan.identity["dataset"],
+                "view": asdict(plan.dataset.view),
+                "classes": list(plan.dataset.class_names),
+            }
         },
         "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
         "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
         "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
         "cells": [
-            {"model": cell.model, "condition": cell.condition.text, "seed": cell.seed, "key": cell.key}
+            {
+                "model": cell.model,
+                "dataset": plan.dataset_name,
+                "condition": cell.condition.text,
+                "seed": cell.seed,
+                "key": cell.key,
+            }
             for cell in plan.cells
         ],
         "chunks": len(plan.chunks),
-        "failures": {},
+        "failures": [],
         "plugins": [
             {
                 "name": record.source.name,
@@ -141,5 +148,6 @@ def _git() -> dict[str, Any] | None:
 
 
 def _ask_git(*arguments: str) -> str:
-    command = ["git", *arguments]
+    # A repository may name a program that git runs to watch its files; asking about a commit must not start it.
+    command = ["git", "-c", "core.fsmonitor=false", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()  # noqa: S603

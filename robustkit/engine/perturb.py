@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -39,12 +41,18 @@ def _checked(perturbation: ImagePerturbation, images: Tensor, keys: Keys, levels
     draws = perturbation.sample(keys, (channels, height, width), levels)
     result = perturbation.apply(images, draws)
     what = type(perturbation).__name__
-    if not isinstance(result, Tensor) or (result.shape, result.dtype) != (images.shape, images.dtype):
-        got = f"{tuple(result.shape)} {result.dtype}" if isinstance(result, Tensor) else type(result).__name__
-        raise PluginError(f"perturbation {what} must return {tuple(images.shape)} {images.dtype}, got {got}")
+    advice = "this is a defect of the plugin; robustkit.testing.check_perturbation shows it"
+    if _form(result) != _form(images):
+        raise PluginError(f"perturbation {what} must return {_form(images)}, got {_form(result)}", advice)
     if result.is_floating_point() and not bool(((result >= 0) & (result <= 1)).all()):
-        raise PluginError(f"perturbation {what} returned values outside [0, 1] or NaN")
+        raise PluginError(f"perturbation {what} returned values outside [0, 1] or NaN", advice)
     return result
+
+
+def _form(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{tuple(value.shape)} {value.dtype} on {value.device}"
 
 
 def to_float(images: Tensor) -> Tensor:

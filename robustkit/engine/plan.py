@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,10 +18,12 @@ from robustkit.config.schema import RUNTIME_ONLY, as_dict
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.data import apply_view, check_pixels, dataset_name, open_layout, parse_view, select_ids
 from robustkit.engine.device import check_precision, pick_device
-from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, format_value, split_chunks
+from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
 from robustkit.errors import ConfigError, DataError
 from robustkit.host import Entry, Host
+from robustkit.host.canonical import canonical_name
+from robustkit.host.validate import parse_params
 from robustkit.protocols import ImageDataset, RecordMetric
 
 
@@ -122,23 +124,30 @@ def open_data(config: RunConfig, host: Host) -> tuple[ImageDataset, str]:
     """
     view = parse_view(config.view) if config.view else None
     path = Path(config.data).expanduser()
+    split = config.split or "test"
     if path.exists():
-        return open_layout(path, split=config.split, view=view), dataset_name(path, config.split)
+        return open_layout(path, split=split, view=view), dataset_name(path, split)
     raw = parse_shorthand(config.data)
     try:
         entry = host.catalog.find("dataset", raw.pop("name"))
     except ConfigError as error:
         if "/" in config.data or path.suffix:
             # It looks like a path: the layout's own message knows the siblings.
-            open_layout(path, split=config.split, view=view)
+            open_layout(path, split=split, view=view)
         raise ConfigError(f"--data: '{config.data}' is neither a path nor a registered dataset", error.hint) from None
-    if "split" in {field.name for field in fields(entry.component.params)}:
+    if config.split:
+        # A dataset without such a parameter refuses it, rather than hand out something else than was asked for.
         raw.setdefault("split", config.split)
-    return apply_view(host.build(entry, raw), view), entry.qualified
+    params = parse_params(entry, raw)
+    return apply_view(host.build(entry, params), view), canonical_name(entry, params)
 
 
 def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:
-    """Return the metrics of a run by name; without a choice, the first-party default ones."""
+    """Return the metrics of a run by name; without a choice, the first-party default ones.
+
+    Raises:
+        ConfigError: an unknown name or parameter, or a metric that needs more than stored records.
+    """
     names = config.metric or tuple(
         entry.qualified
         for entry in host.catalog.all("metric")
@@ -148,9 +157,15 @@ def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:
     for name in names:
         raw = parse_shorthand(name)
         entry = host.catalog.find("metric", raw.pop("name"))
-        given = ",".join(f"{key}={format_value(value)}" for key, value in sorted(raw.items()))
-        text = f"{entry.qualified}:{given}" if given else entry.qualified
-        chosen[text] = ChosenMetric(entry=entry, compute=host.build(entry, raw))
+        missing = sorted(cast("Metric", entry.component).needs - {"records"})
+        if missing:
+            raise ConfigError(
+                f"metric '{entry.qualified}' needs {', '.join(missing)}, which this robustkit cannot give",
+                "update robustkit, or leave the metric out",
+            )
+        params = parse_params(entry, raw)
+        text = canonical_name(entry, params) if raw else entry.qualified
+        chosen[text] = ChosenMetric(entry=entry, compute=host.build(entry, params))
     return chosen
 
 

@@ -20,9 +20,10 @@ from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint,
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.device import AUTOCAST
 from robustkit.engine.normalize import parse_normalize
-from robustkit.errors import ConfigError
-from robustkit.host import Host
-from robustkit.host.validate import parse_params, resolve_target
+from robustkit.errors import ConfigError, DataError
+from robustkit.host import Entry, Host
+from robustkit.host.canonical import canonical_name
+from robustkit.host.validate import build, parse_params, resolve_target
 from robustkit.protocols import CheckpointOptions, LoadedCheckpoint
 
 
@@ -86,7 +87,7 @@ def _prepare(
     classes = probe(classifier, shape, device)
     identity = {
         "weights": weights_digest(checkpoint.weights),
-        "architecture": architecture.name,
+        "architecture": _without_folder(architecture.name),
         "source": architecture.source_digest,
         "mean": list(normalization.mean),
         "std": list(normalization.std),
@@ -110,28 +111,54 @@ def _prepare(
     return PreparedModel(name=name, classifier=classifier, classes=classes, identity=identity, report=report)
 
 
+def _without_folder(name: str) -> str:
+    """Return the name of an architecture without the place of its file, whose digest says more.
+
+    >>> _without_folder("nets/small.py:build"), _without_folder("zoo/mlp:hidden=[2,3]")
+    ('small.py:build', 'zoo/mlp:hidden=[2,3]')
+    """
+    file, _, attribute = name.rpartition(":")
+    return f"{Path(file).name}:{attribute}" if file.endswith(".py") else name
+
+
 def _architecture(model: ModelConfig, checkpoint: LoadedCheckpoint, host: Host) -> Architecture:
-    spec = model.model or checkpoint.metadata.get("model", "")
-    if not spec:
+    if model.model:
+        return resolve_architecture(model.model, lambda text: _registered(text, host))
+    stated = checkpoint.metadata.get("model", "")
+    if not stated:
         known = ", ".join(entry.component.name for entry in host.catalog.all("model"))
         raise ConfigError(
             f"{model.checkpoint} holds weights only: which architecture are they for?",
             f"add --model NAME ({known}), --model FILE.py:callable or --model package.module:callable",
         )
-    return resolve_architecture(spec, lambda text: _registered(text, host))
+    try:
+        # Registered names only: a file must not be able to name code that is then run.
+        return _registered(stated, host)
+    except ConfigError as error:
+        raise DataError(
+            f"{model.checkpoint} says that it is for '{stated}', which is no registered architecture",
+            f"say with --model what it is for ({error.hint})",
+        ) from error
 
 
 def _registered(spec: str, host: Host) -> Architecture:
     raw = parse_shorthand(spec)
     entry = host.catalog.find("model", raw.pop("name"))
     params = parse_params(entry, raw)
-    build = resolve_target(entry)
-    written = ",".join(f"{key}={value}" for key, value in sorted(asdict(params).items()))
     return Architecture(
-        name=f"{entry.qualified}:{written}" if written else entry.qualified,
-        build=lambda: build(params),
-        source_digest=hashlib.sha256(Path(inspect.getfile(build)).read_bytes()).hexdigest(),
+        name=canonical_name(entry, params),
+        build=lambda: build(entry, params),
+        source_digest=_source_digest(entry),
     )
+
+
+def _source_digest(entry: Entry) -> str:
+    try:
+        source = Path(inspect.getfile(inspect.unwrap(resolve_target(entry)))).read_bytes()
+    except (TypeError, OSError):
+        # Partial objects and the like have no file of their own; the plugin's version stands for them.
+        source = f"{entry.qualified} {entry.version}".encode()
+    return hashlib.sha256(source).hexdigest()
 
 
 def _names(models: Sequence[ModelConfig]) -> list[str]:

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 from robustkit.components import (
     Attack,
@@ -14,6 +14,7 @@ from robustkit.components import (
     Dataset,
     Metric,
     Model,
+    Norm,
     Perturbation,
     Reporter,
     Target,
@@ -32,6 +33,10 @@ DECLARED_BY: dict[str, type[Component]] = {
     "robustkit_datasets": Dataset,
     "robustkit_reporters": Reporter,
 }
+RESERVED = frozenset({"name", "severity", "eps", "norm", "source"})
+"""Keys of a condition that are not the component's own."""
+
+NORMS = get_args(Norm)
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -43,7 +48,10 @@ def check_declaration(hook: str, component: Any) -> None:
     """
     expected = DECLARED_BY[hook]
     if not isinstance(component, expected):
-        raise PluginError(f"{hook}() must return robustkit.{expected.__name__} objects, got {component!r:.80}")
+        raise PluginError(
+            f"{hook}() must return robustkit.{expected.__name__} objects, got {component!r:.80}",
+            "'robustkit/hookspecs.py' has an example of each hook",
+        )
     if not isinstance(component.name, str) or not is_valid(component.name):
         raise PluginError(
             f"{hook}(): the name {component.name!r} is not lower-case words joined by '-'",
@@ -54,12 +62,29 @@ def check_declaration(hook: str, component: Any) -> None:
     if resolve is not None:
         _check_target(hook, component.name, resolve)
     if not is_dataclass(component.params):
-        raise PluginError(f"{hook}(): the params of '{component.name}' must be a class decorated with robustkit.params")
+        raise PluginError(
+            f"{hook}(): the params of '{component.name}' must be a class decorated with robustkit.params",
+            "decorate it with @robustkit.params",
+        )
+    reserved = sorted(RESERVED & {field.name for field in fields(component.params)})
+    if reserved:
+        raise PluginError(
+            f"{hook}(): '{component.name}' may not have a parameter called '{reserved[0]}'",
+            f"robustkit itself reads {', '.join(sorted(RESERVED))}",
+        )
+    norms = getattr(component, "norms", ())
+    if not set(norms) <= set(NORMS):
+        raise PluginError(
+            f"{hook}(): '{component.name}' has the norms {', '.join(norms)}", f"robustkit knows {', '.join(NORMS)}"
+        )
 
 
 def _check_target(hook: str, name: str, target: Target) -> None:
     if not callable(target) and not (isinstance(target, str) and _TARGET.fullmatch(target)):
-        raise PluginError(f"{hook}(): the target of '{name}' must be 'package.module:attribute', got {target!r:.80}")
+        raise PluginError(
+            f"{hook}(): the target of '{name}' must be 'package.module:attribute', got {target!r:.80}",
+            "or the object itself",
+        )
 
 
 def resolve_target(entry: Entry, target: Target | None = None) -> Any:
@@ -114,6 +139,39 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
             f"{first['msg']}, got {first.get('input')!r:.60}",
             f"'robustkit describe {entry.qualified}' shows the parameters",
         ) from error
+
+
+def resolve_params(entry: Entry, parsed: Any, given: Any) -> Any:
+    """Return the parameters with what depends on the data or the threat model made concrete.
+
+    Args:
+        entry: a perturbation or an attack.
+        parsed: its validated parameters.
+        given: (C, H, W) of the images for a perturbation, the threat model for an attack.
+
+    Raises:
+        PluginError: the component's `resolve` cannot be imported or fails.
+    """
+    resolve = getattr(entry.component, "resolve", None)
+    if resolve is None:
+        return parsed
+    function = resolve_target(entry, resolve)
+    try:
+        resolved = function(parsed, given)
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}': resolve failed: {type(error).__name__}: {error}",
+            f"mend or update the plugin {entry.dist or entry.plugin}",
+        ) from error
+    if not isinstance(resolved, entry.component.params):
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}': resolve must return {entry.component.params.__name__}, "
+            f"got {type(resolved).__name__}",
+            f"mend or update the plugin {entry.dist or entry.plugin}",
+        )
+    return resolved
 
 
 def params_schema(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -46,14 +47,12 @@ _KEY = b"robustkit"
 def encode_chunk(records: Mapping[str, NDArray[Any]], cell: str, chunk: int) -> bytes:
     """Return the parquet bytes of one chunk; equal records give equal bytes."""
     types = {**RECORD_COLUMNS, **ATTACK_COLUMNS}
-    schema = pa.schema(
-        [pa.field(name, types[name]) for name in types if name in records],
-        metadata={_KEY: json.dumps({"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk}).encode()},
-    )
-    arrays = [pa.array(records[field.name], type=field.type) for field in schema]
+    schema = pa.schema([pa.field(name, types[name]) for name in types if name in records])
+    table = pa.Table.from_arrays([pa.array(records[field.name], type=field.type) for field in schema], schema=schema)
+    stamp = {"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk, "sha256": _digest(_columns(table))}
     buffer = io.BytesIO()
     pq.write_table(
-        pa.Table.from_arrays(arrays, schema=schema),
+        table.replace_schema_metadata({_KEY: json.dumps(stamp).encode()}),
         buffer,
         compression="zstd",
         use_dictionary=["broken_by"] if "broken_by" in records else False,
@@ -66,12 +65,26 @@ def read_chunk(path: Path, cell: str, chunk: int) -> dict[str, NDArray[Any]] | N
     """Return the records of one chunk, or None if the file is absent, damaged, or not this chunk's."""
     try:
         table = pq.ParquetFile(path, page_checksum_verification=True).read()
-    except (OSError, pa.ArrowInvalid):
+        stamp = json.loads((table.schema.metadata or {})[_KEY])
+        columns = _columns(table)
+    except Exception:
+        # A damaged file can make the reader fail in any way; whatever it is, the chunk is computed again.
         return None
-    stamp = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
-    if stamp != {"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk}:
-        return None
+    # Parquet's own checksums cover pages, not the footer, where a flipped bit can rename a column.
+    expected = {"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk, "sha256": _digest(columns)}
+    return columns if stamp == expected else None
+
+
+def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(table.column(name).to_numpy(zero_copy_only=False)) for name in table.column_names}
+
+
+def _digest(columns: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name, values in columns.items():
+        content = "\0".join(map(str, values)).encode() if values.dtype == object else values.tobytes()
+        digest.update(f"{name} {values.dtype} {len(values)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def concatenate(chunks: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

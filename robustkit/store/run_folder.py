@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from robustkit.errors import DataError
 from robustkit.names import did_you_mean
 from robustkit.store.atomic import remove_leftovers, storage_error, write_atomically
-from robustkit.store.records import concatenate, encode_chunk, read_chunk
+from robustkit.store.records import SCHEMA_VERSION, concatenate, encode_chunk, read_chunk
 
 RESULT_COLUMNS = (
     "model",
@@ -70,10 +70,16 @@ class RunFolder:
             hint = did_you_mean(str(self.path), siblings) or "a run folder holds a manifest.json"
             raise DataError(f"{self.path} is not a run folder", hint) from None
         except (OSError, ValueError) as error:
-            raise DataError(f"the manifest of {self.path} cannot be read: {error}") from error
-        if not isinstance(manifest, dict):
-            raise DataError(f"the manifest of {self.path} is not a JSON object")
-        return manifest
+            raise DataError(
+                f"the manifest of {self.path} cannot be read: {error}", "repeat the run in a new folder"
+            ) from error
+        found = manifest.get("schema") if isinstance(manifest, dict) else None
+        if found != SCHEMA_VERSION:
+            raise DataError(
+                f"{self.manifest_path}: expected a robustkit manifest of schema {SCHEMA_VERSION}, got {found}",
+                "another robustkit version wrote it, or it is not a run folder",
+            )
+        return dict(manifest)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest."""
@@ -114,7 +120,7 @@ class RunFolder:
         writer.writerows(rows)
         as_csv, as_json = self.path / "results.csv", self.path / "results.json"
         write_atomically(as_csv, text.getvalue().encode())
-        write_atomically(as_json, (json.dumps(list(rows), indent=1) + "\n").encode())
+        write_atomically(as_json, (json.dumps(list(rows), indent=1, allow_nan=False) + "\n").encode())
         return [as_csv, as_json]
 
     def read_results(self) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ def check_row_order(factory: Factory, declaration: Metric) -> None:
     first = _estimate(factory(), declaration, records)
     for order in (rows[::-1], np.argsort(records["label"], kind="stable")):
         found = _estimate(factory(), declaration, {name: column[order] for name, column in records.items()})
-        same = found.n == first.n and math.isclose(found.value, first.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+        same = found.n == first.n and _equal(found.value, first.value)
         require(same, f"{declaration.name}: {first.value!r} becomes {found.value!r} with the rows in another order")
         room = _RESAMPLING * (_width(first) or 0.0) + _ROUNDING
         near = all(
@@ -117,6 +117,12 @@ def check_row_order(factory: Factory, declaration: Metric) -> None:
             for old, new in ((first.ci_low, found.ci_low), (first.ci_high, found.ci_high))
         )
         require(near, f"{declaration.name}: the interval of {first} becomes that of {found} with the rows reordered")
+
+
+def _equal(found: float | None, first: float | None) -> bool:
+    if found is None or first is None:
+        return found is first
+    return math.isclose(found, first, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
 
 
 def check_single_sample(factory: Factory, declaration: Metric) -> None:
@@ -132,8 +138,10 @@ def check_direction(factory: Factory, declaration: Metric) -> None:
     if declaration.higher_is_better is None:
         return
     best, worst = (_estimate(factory(), declaration, make_records(sure_of=sure_of)).value for sure_of in (0, 1))
-    beats = best > worst if declaration.higher_is_better else best < worst
     said = f"{declaration.name} is declared higher_is_better={declaration.higher_is_better}"
+    if best is None or worst is None:
+        raise AssertionError(f"{said}, but is undefined for perfect or for hopeless records")
+    beats = best > worst if declaration.higher_is_better else best < worst
     require(beats, f"{said}, but is {best:.4g} for perfect and {worst:.4g} for hopeless records")
 
 

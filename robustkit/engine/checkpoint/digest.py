@@ -11,7 +11,14 @@ from torch import Tensor
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal. The file is streamed, never held in memory."""
+    """Return the sha256 of a file's bytes, in hexadecimal; of a folder, that of its files' names and digests.
+
+    Files are streamed, never held in memory.
+    """
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listing = "".join(f"{each.relative_to(path).as_posix()} {file_digest(each)}\n" for each in files)
+        return hashlib.sha256(listing.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

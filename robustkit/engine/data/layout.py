@@ -46,7 +46,7 @@ def open_layout(path: str | Path, *, split: str = "test", view: ViewRequest | No
 
 
 def dataset_name(path: str | Path, split: str) -> str:
-    """Return the name of a dataset in result tables: `folder/split`, or `folder/file` for a file.
+    """Return the name of a dataset in result tables: `folder/split`, `folder/file` for a file, or `folder`.
 
     A folder that is itself a split (`imagenet/val`) is named with its parent. Only the path is looked at, so two
     splits in one `.npz` file share their name.
@@ -63,7 +63,12 @@ def dataset_name(path: str | Path, split: str) -> str:
         return f"{location.parent.name}/{location.stem}"
     if location.name in SPLITS or is_idx_images(location):
         return f"{location.parent.name}/{location.name}"
-    return f"{location.name}/{split}"
+    has_splits = not location.is_dir() or any(_names_split(entry.name) for entry in visible(location))
+    return f"{location.name}/{split}" if has_splits else location.name
+
+
+def _names_split(name: str) -> bool:
+    return name in SPLITS or name.startswith(("train", "test", "val", "t10k"))
 
 
 def _open_file(path: Path, split: str) -> ImageDataset:

@@ -15,8 +15,17 @@ from robustkit.engine.data.reading import holds, reading, visible
 from robustkit.errors import DataError
 
 
+STORED_CORRUPTIONS = frozenset(
+    (
+        "gaussian_noise shot_noise impulse_noise speckle_noise defocus_blur glass_blur motion_blur zoom_blur "
+        "gaussian_blur snow frost fog brightness spatter contrast elastic_transform pixelate jpeg_compression saturate"
+    ).split()
+)
+"""File names of CIFAR-10-C and CIFAR-100-C (Hendrycks and Dietterich 2019)."""
+
+
 def open_npy(path: Path) -> NumpyDataset:
-    """Return the images of one `.npy` file with the labels of `labels.npy` beside it, as CIFAR-10-C has them.
+    """Return the images of one `.npy` file with the labels of `labels.npy` beside it.
 
     Raises:
         DataError: if the labels are not there, or a file is damaged or holds something else.
@@ -26,6 +35,11 @@ def open_npy(path: Path) -> NumpyDataset:
         raise DataError(
             f"{path}: expected labels.npy beside it, but {path.parent} {holds(path.parent)}",
             "save the labels there as integers of shape (n,)",
+        )
+    if path.stem in STORED_CORRUPTIONS:
+        raise DataError(
+            f"{path}: this is one corruption of a stored -C set, five severities in one array",
+            "such sets are not read yet; evaluating one as if it were clean data would give a number that means nothing",
         )
     if path.name == labels.name:
         raise DataError(f"{path}: expected images, got the labels", "give the file of the images, or the folder")

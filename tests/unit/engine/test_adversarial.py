@@ -94,9 +94,11 @@ def test_norms_by_hand() -> None:
     change = torch.tensor([[3.0, -4.0]])
     assert perturbation_norm(change, "linf").tolist() == [4.0]
     assert perturbation_norm(change, "l2").tolist() == [5.0]
+    with pytest.raises(PluginError, match="l7"):
+        perturbation_norm(change, "l7")
 
 
-@pytest.mark.parametrize("change", ["weights", "mode"])
+@pytest.mark.parametrize("change", ["weights", "data", "mode"])
 def test_an_attack_that_changes_the_model_is_refused_and_the_model_put_back(change: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2), nn.Dropout())
     model = Classifier(network, parse_normalize("none"))
@@ -108,6 +110,8 @@ def test_an_attack_that_changes_the_model_is_refused_and_the_model_put_back(chan
             if change == "weights":
                 with torch.no_grad():
                     network[1].weight.add_(1)
+            elif change == "data":
+                network[1].weight.data.add_(1)
             else:
                 network.train()
             return super().run(model, inputs, *rest)
