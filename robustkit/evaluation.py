@@ -77,7 +77,7 @@ def evaluate(
     with _status_kept(folder, manifest):
         outcome = execute(plan, folder, observer or Unobserved(), executor)
         metrics = {name: chosen.compute for name, chosen in plan.metrics.items()}
-        results = results_table(folder, manifest, metrics)
+        results = results_table(folder, manifest, metrics, outcome.failures)
         files = folder.write_results(results.rows)
         failures = _describe_failures(plan, outcome) + results.failures
         for name, interval in results.intervals.items():
@@ -173,7 +173,7 @@ def _status_kept(folder: RunFolder, manifest: dict[str, Any]) -> Iterator[None]:
         with contextlib.suppress(RobustkitError):
             folder.write_manifest(manifest | {"status": "interrupted", "finished": timestamp()})
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         with contextlib.suppress(RobustkitError):
             folder.write_manifest(manifest | {"status": "failed", "finished": timestamp(), "error": str(error)})
         raise

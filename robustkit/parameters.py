@@ -24,7 +24,8 @@ def params(cls: type[T]) -> type[T]:
     """
     decorated = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     # Without this pydantic would drop unknown keys silently and lose the fields' help.
-    decorated.__pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # type: ignore[attr-defined]
+    config = {"extra": "forbid", "use_attribute_docstrings": True, "allow_inf_nan": False}
+    decorated.__pydantic_config__ = config  # type: ignore[attr-defined]
     return decorated
 
 

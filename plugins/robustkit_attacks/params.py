@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from robustkit import ThreatModel, params
 
@@ -14,7 +14,7 @@ from robustkit import ThreatModel, params
 class PGDParams:
     """The parameters of PGD."""
 
-    steps: Annotated[int, Ge(1)] = 20
+    steps: Annotated[int, Ge(1), Le(100_000)] = 20
     """Gradient steps from each start."""
 
     restarts: Annotated[int, Ge(1)] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 import robustkit
 
@@ -13,5 +13,5 @@ import robustkit
 class EceParams:
     """Parameters of `ece`."""
 
-    bins: Annotated[int, Ge(1)] = 15
+    bins: Annotated[int, Ge(1), Le(10_000)] = 15
     """Number of bins of equal width over [0, 1]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -31,7 +31,9 @@ class Results:
     failures: list[dict[str, Any]] = field(default_factory=list)
 
 
-def results_table(folder: RunFolder, manifest: Mapping[str, Any], metrics: Mapping[str, Compute]) -> Results:
+def results_table(
+    folder: RunFolder, manifest: Mapping[str, Any], metrics: Mapping[str, Compute], failed: Collection[str] = ()
+) -> Results:
     """Return the results of all sealed cells, in the order of the manifest's cells.
 
     A metric that fails on a cell has no row there and costs no other row.
@@ -40,23 +42,30 @@ def results_table(folder: RunFolder, manifest: Mapping[str, Any], metrics: Mappi
         folder: where the records are.
         manifest: of that run.
         metrics: by the name that the rows carry.
+        failed: keys of cells that are known to have no result.
     """
     results = Results()
     for cell in manifest["cells"]:
         records = folder.read_cell(cell["key"], manifest["chunks"])
         if records is None:
+            if cell["key"] not in failed:
+                results.failures.append(_failure(cell, "its records are not in the run folder any more"))
             continue
+        for column in records.values():
+            # One metric must not be able to change what the next one sees.
+            column.setflags(write=False)
         for name, compute in metrics.items():
             try:
                 estimate = _checked(compute(records))
-            except Exception as error:
-                what = {key: cell[key] for key in ("model", "condition", "seed")}
-                cause = f"metric {name}: {type(error).__name__}: {error}"
-                results.failures.append({**what, "error": " ".join(cause.split())})
-            else:
-                results.intervals.setdefault(name, estimate.interval)
                 results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], name, estimate))
+                results.intervals.setdefault(name, estimate.interval)
+            except (Exception, SystemExit) as error:
+                results.failures.append(_failure(cell, f"metric {name}: {type(error).__name__}: {error}"))
     return results
+
+
+def _failure(cell: Mapping[str, Any], error: str) -> dict[str, Any]:
+    return {**{key: cell[key] for key in ("model", "condition", "seed")}, "error": " ".join(error.split())}
 
 
 def _checked(estimate: Any) -> Estimate:

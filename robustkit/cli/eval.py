@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robustkit.cli.options import json_option, load_plugins, plugin_options
+from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 from robustkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ if TYPE_CHECKING:
 @json_option
 @plugin_options
 def command(**options: Any) -> int:
-    r"""Evaluate CHECKPOINTs and write per-sample records and a results table.
+    """Evaluate CHECKPOINTs and write per-sample records and a results table.
 
     \b
     robustkit eval model.pt --model resnet20-cifar --normalize cifar10 --data test.npz
     robustkit eval model.pt … -p gaussian-noise:severity=1..5 -a pgd:eps=8/255
-    """
+    """  # noqa: D301 - click takes the backspace as: leave these lines as they are
     gates = [_gate(text) for text in options["fail_under"]]
     config = _configure(options)
     host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
@@ -98,11 +98,14 @@ def command(**options: Any) -> int:
     from robustkit.evaluation import evaluate
 
     out = Path(options["out"]) if options["out"] else None
-    done = evaluate(config, host=host, observer=make_progress(options["quiet"]), out=out, resume=options["resume"])
-    _print(done, options["as_json"])
+    observer = make_progress(options["quiet"])
+    with only_results_on_stdout():
+        done = evaluate(config, host=host, observer=observer, out=out, resume=options["resume"])
+    missed = _missed(gates, done.rows)
+    _print(done, missed, options["as_json"])
     if done.failures:
         return 4
-    return 1 if _missed(gates, done.rows) else 0
+    return 1 if missed else 0
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
@@ -112,6 +115,9 @@ def _configure(options: dict[str, Any]) -> RunConfig:
     if options["resume"] and options["out"] and not source and not options["checkpoints"]:
         source = str(Path(options["out"]) / "config.toml")
     values, text = _read_file(source) if source else ({}, "")
+    if source and not options["config"]:
+        # A run folder may come from somebody else: what lets code run is asked for anew.
+        values = {key: value for key, value in values.items() if key not in ("trust_pickle", "include")}
     _add_models(values, options)
     _add_flags(values, options)
     for setting in options["settings"]:
@@ -172,7 +178,8 @@ def _seeds(text: str) -> Any:
 def _dry_run(config: RunConfig, host: Host, as_json: bool) -> int:
     from robustkit.engine.plan import make_plan
 
-    plan = make_plan(config, host)
+    with only_results_on_stdout():
+        plan = make_plan(config, host)
     cells = [{"model": cell.model, "condition": cell.condition.text, "seed": cell.seed} for cell in plan.cells]
     if as_json:
         click.echo(json.dumps({"dataset": plan.dataset_name, "samples": len(plan.ids), "cells": cells}))
@@ -183,19 +190,24 @@ def _dry_run(config: RunConfig, host: Host, as_json: bool) -> int:
     return 0
 
 
-def _print(done: Evaluation, as_json: bool) -> None:
+def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
-        if done.failures:
-            result["failures"] = done.failures
-        click.echo(json.dumps(result))
-        return
-    from robustkit.cli.table import results_by_condition
+        result |= {"failures": done.failures} if done.failures else {}
+        result |= {"failed_gates": missed} if missed else {}
+        click.echo(json.dumps(result, allow_nan=False))
+    else:
+        from robustkit.cli.table import results_by_condition
 
-    click.echo(results_by_condition(done.rows), err=True, nl=False)
+        click.echo(results_by_condition(done.rows), err=True, nl=False)
+        click.echo(str(done.folder.path))
     for failure in done.failures:
-        click.echo(f"robustkit: failed: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
-    click.echo(str(done.folder.path))
+        click.echo(f"robustkit: no result: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
+    if done.failures:
+        click.echo(f"robustkit: tracebacks are in {done.folder.path / 'events.jsonl'}", err=True)
+    for gate in missed:
+        text = f"{gate['metric']} is {gate['value']}, not {gate['least']:g} or more"
+        click.echo(f"robustkit: gate failed: {gate['model']} · {gate['condition']}: {text}", err=True)
 
 
 def _gate(text: str) -> tuple[str, float]:
@@ -226,17 +238,10 @@ def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) 
             raise ConfigError(f"--fail-under: of '{name}' more is not better", "give a metric such as accuracy")
 
 
-def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> bool:
-    missed = [
-        (row, least)
+def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**{key: row[key] for key in ("model", "condition", "seed", "metric", "value")}, "least": least}
         for name, least in gates
         for row in rows
         if _is_metric(row, name) and (row["value"] is None or row["value"] < least)
     ]
-    for row, least in missed:
-        click.echo(
-            f"robustkit: gate failed: {row['model']} · {row['condition']}: "
-            f"{row['metric']} is {row['value']}, not {least:g} or more",
-            err=True,
-        )
-    return bool(missed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -67,6 +68,15 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"unknown command '{args[0]}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that the reader of our output has gone is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What remains in the buffer must not raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, without importing any."""
         for section, names in SECTIONS.items():
@@ -85,22 +95,42 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = main.main(args=arguments, prog_name="robustkit", standalone_mode=False)
-    except click.ClickException as error:
-        _fail(2, error.format_message(), _usage(error))
-    except (click.Abort, KeyboardInterrupt):
-        _fail(130, "interrupted", "run the same command with --resume to continue")
-    except RobustkitError as error:
-        _fail(error.exit_code, error.message, error.hint)
-    except BrokenPipeError:
-        # The reader of our output has gone; what remains in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
         sys.exit(0)
-    except Exception as error:
-        if os.environ.get("ROBUSTKIT_DEBUG"):
-            traceback.print_exc()
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(3, f"unexpected error: {text}", "this is a defect of robustkit; ROBUSTKIT_DEBUG=1 shows the traceback")
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: BaseException) -> NoReturn:
+    """Exit with the code that an error has, after one line that says what it is."""
+    match error:
+        case click.ClickException():
+            _fail(2, error.format_message(), _usage(error))
+        case click.Abort() | KeyboardInterrupt():
+            _fail(130, "interrupted", "run the same command with --resume to continue")
+        case RobustkitError():
+            _fail(error.exit_code, error.message, error.hint)
+        case SystemExit():
+            stop = f"a model, plugin or checkpoint called sys.exit({error.code!r})"
+            _fail(3, stop, "mend it: results would be missing")
+        case OSError() | MemoryError() | RecursionError():
+            _fail(*_environment(error))
+    if os.environ.get("ROBUSTKIT_DEBUG"):
+        traceback.print_exception(error)
+    hint = "this is a defect of robustkit; ROBUSTKIT_DEBUG=1 shows the traceback"
+    _fail(3, f"unexpected error: {type(error).__name__}: {error}", hint)
+
+
+def _environment(error: OSError | MemoryError | RecursionError) -> tuple[int, str, str]:
+    """Return code, message and hint for what the machine refused."""
+    if isinstance(error, MemoryError):
+        return 3, "out of memory", "use a smaller --batch-size, --view or model"
+    if isinstance(error, RecursionError):
+        return 2, "the input is nested too deeply", "no configuration or file of ours needs so many levels"
+    where = f": {error.filename}" if error.filename else ""
+    return 3, f"{error.strerror or error}{where}", "check the path, its permissions and the space on the disk"
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
@@ -108,15 +138,22 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _printable(text: str) -> str:
+    """Return the text on one line, without what a terminal would obey: names come from files of unknown origin."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return f"see '{context.command_path} --help'" if isinstance(context, click.Context) else ""
+    return f"see '{context.command_path} --help'" if isinstance(context, click.Context) else "see 'robustkit --help'"
 
 
 def _fail(code: int, message: str, hint: str = "") -> NoReturn:
+    message, hint = _printable(message), _printable(hint)
     if "--json" in sys.argv[1:]:
         error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
-        click.echo(json.dumps({"error": error}))
+        with contextlib.suppress(OSError):
+            click.echo(json.dumps({"error": error}))
     click.echo(f"robustkit: error: {message}", err=True)
     if hint:
         click.echo(f"  hint: {hint}", err=True)

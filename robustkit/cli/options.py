@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -43,9 +46,15 @@ def load_plugins(include: tuple[str, ...], no_plugin: tuple[str, ...], strict_pl
     """Return the host; each plugin that cannot be loaded is named once on stderr."""
     from robustkit.host.manager import load_host_from_environment
 
-    return load_host_from_environment(
-        include=include,
-        block=no_plugin,
-        strict=strict_plugins,
-        warn=lambda message: click.echo(f"robustkit: warning: {message}", err=True),
-    )
+    with only_results_on_stdout():
+        return load_host_from_environment(
+            include=include,
+            block=no_plugin,
+            strict=strict_plugins,
+            warn=lambda message: click.echo(f"robustkit: warning: {message}", err=True),
+        )
+
+
+def only_results_on_stdout() -> AbstractContextManager[object]:
+    """Send what models and plugins print to stderr: stdout carries the result alone."""
+    return redirect_stdout(sys.stderr or io.StringIO())

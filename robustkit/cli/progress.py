@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -17,11 +18,17 @@ def make_progress(quiet: bool = False) -> Observer:
     """Return the observer that suits stderr."""
     if quiet:
         return Quiet()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar() if sys.stderr is not None and sys.stderr.isatty() else Lines()
 
 
 def _label(row: Committed) -> str:
     return f"{row.cell.model} · {row.cell.condition.text}"
+
+
+def _say(text: str) -> None:
+    # Whoever reads the progress may leave; the run goes on.
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 class Quiet:
@@ -33,7 +40,7 @@ class Quiet:
     def committed(self, row: Committed) -> None:
         """Show a failure."""
         if row.error:
-            click.echo(f"robustkit: failed: {_label(row)}: {row.error}", err=True)
+            _say(f"robustkit: failed: {_label(row)}: {row.error}")
 
     def finished(self) -> None:
         """Show nothing."""
@@ -51,7 +58,7 @@ class Lines(Quiet):
         """Show how much there is to do."""
         self._total, self._done = total, done
         reused = f", {done} stored already" if done else ""
-        click.echo(f"robustkit: {total} chunk(s){reused}", err=True)
+        _say(f"robustkit: {total} chunk(s){reused}")
 
     def committed(self, row: Committed) -> None:
         """Show one chunk and the accuracy so far."""
@@ -61,10 +68,7 @@ class Lines(Quiet):
             seen = self._seen[row.cell.key]
             seen[0] += row.correct
             seen[1] += row.n
-            click.echo(
-                f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})",
-                err=True,
-            )
+            _say(f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})")
 
 
 class Bar(Quiet):

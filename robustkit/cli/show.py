@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 from robustkit.cli.options import json_option
+from robustkit.errors import DataError
+
+STATUS = {"running": "not finished (running, or killed)"}
 
 
 @click.command("show", short_help="Summarise a run.")
@@ -20,6 +23,16 @@ def command(run: str, as_json: bool) -> None:
 
     folder = RunFolder(Path(run))
     manifest, rows = folder.read_manifest(), folder.read_results()
+    try:
+        _show(run, manifest, rows, as_json)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"{run}: its manifest or results are not as robustkit writes them: {type(error).__name__}: {error}",
+            "repeat the run in a new folder",
+        ) from error
+
+
+def _show(run: str, manifest: dict[str, Any], rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"run": run, "status": manifest["status"], "manifest": manifest, "results": rows}))
         return
@@ -34,7 +47,7 @@ def command(run: str, as_json: bool) -> None:
 
 def _summary(run: str, manifest: dict[str, Any]) -> str:
     lines = [
-        f"run {run}: {manifest['status']}",
+        f"run {run}: {STATUS.get(manifest['status'], manifest['status'])}",
         f"started {manifest['started']}, finished {manifest['finished'] or '-'}, robustkit {manifest['robustkit']}",
     ]
     for name, dataset in manifest["datasets"].items():

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Len
 
-from robustkit.config.shorthand import parse_shorthand
+from robustkit.config.shorthand import parse_shorthand, parse_value
 from robustkit.config.toml import line_of
 from robustkit.errors import ConfigError
 from robustkit.names import did_you_mean
@@ -101,6 +101,9 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
         prepared[kind] = [_component(item, kind) for item in _as_list(prepared.get(kind, []))]
     if "seed" in prepared:
         prepared["seed"] = _once(_as_list(prepared["seed"]))
+    if "model" in prepared:
+        models = _as_list(prepared["model"])
+        prepared["model"] = [{"checkpoint": model} if isinstance(model, str) else model for model in models]
     _check_keys(prepared, RunConfig, "", source, text)
     for position, model in enumerate(_as_list(prepared.get("model", []))):
         if isinstance(model, Mapping):
@@ -113,7 +116,7 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
         if where in _MISSING:
             raise ConfigError(*_MISSING[where]) from error
         raise ConfigError(
-            f"{source or 'configuration'}: {where}: {first['msg']}, got {first.get('input')!r:.60}",
+            f"{_place(source, text, str(first['loc'][0]))}: {where}: {first['msg']}, got {first.get('input')!r:.60}",
             "'robustkit init' writes a configuration that explains each entry",
         ) from error
 
@@ -142,14 +145,18 @@ def _component(item: Any, kind: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    return parse_shorthand(f"eps:value={value}")["value"] if isinstance(value, str) else value
+    return parse_value(value) if isinstance(value, str) else value
 
 
 def _check_keys(values: Mapping[str, Any], declared: type, prefix: str, source: str, text: str) -> None:
     known = list(declared.__dataclass_fields__)  # type: ignore[attr-defined]
     for key in values:
         if key not in known:
-            line = line_of(text, key)
-            where = f"{source or 'configuration'}{f', line {line}' if line else ''}"
             hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
-            raise ConfigError(f"{where}: unknown key '{prefix}{key}'", hint)
+            raise ConfigError(f"{_place(source, text, key)}: unknown key '{prefix}{key}'", hint)
+
+
+def _place(source: str, text: str, key: str) -> str:
+    """Return the file and line that set a key, or that it came from elsewhere."""
+    line = line_of(text, key)
+    return f"{source}, line {line}" if line else "configuration"

@@ -8,9 +8,12 @@ from typing import Any
 
 from robustkit.errors import ConfigError
 
-_INTEGER = re.compile(r"[+-]?\d+")
-_FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
-_RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_FRACTION = re.compile(r"([+-]?\d{1,18}(?:\.\d{1,18})?)\s*/\s*(\d{1,18}(?:\.\d{1,18})?)", re.ASCII)
+_RANGE = re.compile(r"([+-]?\d{1,18})\.\.([+-]?\d{1,18})", re.ASCII)
+_LONGEST = 10_000
+"""Values of a range: more conditions than anybody means."""
+
 _WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -38,7 +41,10 @@ def parse_shorthand(text: str) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         key = key.strip()
         if not equals or not key or not value.strip():
-            raise ConfigError(f"'{text}': expected key=value, got '{item}'", "for example pgd:eps=8/255,steps=20")
+            raise ConfigError(
+                f"'{text}': expected key=value, got '{item}'",
+                "for example pgd:eps=8/255,steps=20 or fog:severity=[1,3]",
+            )
         if key in parsed:
             raise ConfigError(f"'{text}': '{key}' is given twice", "give each parameter once")
         parsed[key] = parse_value(value.strip())
@@ -65,6 +71,8 @@ def _number_or_text(text: str) -> Any:
         return int(text)
     if match := _RANGE.fullmatch(text):
         low, high = int(match[1]), int(match[2])
+        if high - low >= _LONGEST:
+            raise ConfigError(f"the range {text} has more than {_LONGEST} values", "name fewer")
         if low > high:
             raise ConfigError(f"the range {text} is empty", "write the smaller end first, for example 1..5")
         return list(range(low, high + 1))

@@ -18,13 +18,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: it is missing, unreadable or not TOML; the message names the line.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"the configuration {path} is not a file", "name a TOML file")
         return tomllib.loads(path.read_text("utf8"))
     except FileNotFoundError:
         siblings = [str(sibling) for sibling in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         hint = did_you_mean(str(path), siblings) or "'robustkit init' writes one"
         raise ConfigError(f"no such configuration file: {path}", hint) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+        raise ConfigError(f"cannot read the configuration {path}: {error}", "name a TOML file in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", "strings need quotes; see https://toml.io") from error
 
@@ -56,7 +58,9 @@ def apply_setting(values: dict[str, Any], setting: str) -> None:
     elif isinstance(table, dict):
         table[keys[-1]] = _toml_value(text)
     else:
-        raise ConfigError(f"--set: '{setting}' leads through a value that is not a table")
+        raise ConfigError(
+            f"--set: '{setting}' leads through a value that is not a table", "'robustkit init' shows the tables"
+        )
 
 
 def _descend(table: Any, key: str, setting: str) -> Any:
@@ -64,11 +68,13 @@ def _descend(table: Any, key: str, setting: str) -> Any:
         return table[_position(table, key, setting)]
     if isinstance(table, dict):
         return table.setdefault(key, {})
-    raise ConfigError(f"--set: '{setting}' leads through a value that is not a table")
+    raise ConfigError(
+        f"--set: '{setting}' leads through a value that is not a table", "'robustkit init' shows the tables"
+    )
 
 
 def _position(items: list[Any], key: str, setting: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
+    if not (key.isascii() and key.isdigit()) or int(key) >= len(items):
         raise ConfigError(f"--set: '{setting}': there is no item {key} among {len(items)}", "items count from 0")
     return int(key)
 

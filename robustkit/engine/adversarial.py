@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from robustkit.components import ThreatModel
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.seeds import Keys
-from robustkit.errors import PluginError
+from robustkit.errors import DataError, PluginError
 from robustkit.protocols import AttackMethod, AttackResult
 
 
@@ -42,8 +42,8 @@ def attack_batch(
         name: of the attack, for messages.
 
     Raises:
-        PluginError: a candidate leaves the eps-ball or the bounds, is not finite, or has the wrong shape; or the attack
-            changed the model.
+        PluginError: a candidate leaves the eps-ball or the bounds, is not finite, or has the wrong shape.
+        DataError: the model cannot be copied.
     """
     with torch.inference_mode():
         right = model(inputs).argmax(dim=1) == labels
@@ -53,8 +53,9 @@ def attack_batch(
     if len(rows) == 0:
         return inputs, columns
     before = inputs[rows]
-    with _unchanged(model, name):
-        result = attack.run(model, before.clone(), labels[rows].clone(), threat_model, keys.rows(rows))
+    result = attack.run(
+        _copy(model, name), before.clone(), labels[rows].clone(), replace(threat_model), keys.rows(rows)
+    )
     candidates, norms = _verified(result, before, threat_model, name, keys.rows(rows).ids)
     position = rows.cpu().numpy()
     columns["norm"][position] = norms.cpu().numpy()
@@ -70,35 +71,20 @@ def attack_batch(
     return attacked, columns
 
 
-@contextmanager
-def _unchanged(model: Classifier, name: str) -> Iterator[None]:
-    """Put the model back as it was, and raise PluginError if an attack changed it: other cells must not see that."""
-    tensors = [*model.parameters(), *model.buffers()]
-    saved = [(tensor, tensor.detach().clone()) for tensor in tensors]
-    modes = [(module, module.training) for module in model.modules()]
+def largest_norm(threat_model: ThreatModel) -> float:
+    """Return the norm up to which a candidate counts: eps, and float32's rounding of values in [0, 1]."""
+    return threat_model.eps * (1 + 1e-6) + 1e-7
+
+
+def _copy(model: Classifier, name: str) -> Classifier:
+    """Return a copy for the attack to work on: whatever it does to it, no other batch or cell can see."""
     try:
-        yield
-    finally:
-        # The bits are compared, because writing through `.data` leaves no other trace.
-        meddled = [(tensor, value) for tensor, value in saved if not torch.equal(_bits(tensor), _bits(value))]
-        changed = bool(meddled) or any(module.training != mode for module, mode in modes)
-        with torch.no_grad():
-            for tensor, value in meddled:
-                tensor.copy_(value)
-        for module, mode in modes:
-            module.training = mode
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)
-            parameter.grad = None
-    if changed:
-        raise PluginError(
-            f"attack '{name}' changed the model's weights, buffers or mode",
-            "its results are not counted, and the model was put back; this is a defect of the attack or of the model",
-        )
-
-
-def _bits(tensor: Tensor) -> Tensor:
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise DataError(
+            f"attack '{name}' needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
+            "make the network work with copy.deepcopy",
+        ) from error
 
 
 def perturbation_norm(change: Tensor, norm: str) -> Tensor:
@@ -127,8 +113,7 @@ def _verified(
             "this is a defect of the attack",
         )
     norms = perturbation_norm(candidates.double() - before.double(), threat_model.norm)
-    # The slack is float32's rounding of values in [0, 1], no more.
-    inside = norms <= threat_model.eps * (1 + 1e-6) + 1e-7
+    inside = norms <= largest_norm(threat_model)
     flat = candidates.flatten(1)
     bounded = ((flat >= threat_model.low) & (flat <= threat_model.high)).all(dim=1)
     bad = ~(inside & bounded)

@@ -82,7 +82,7 @@ def _load_file(spec: str, path: Path) -> ModuleType:
     name = f"robustkit_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
-        raise ConfigError(f"--model {spec}: {path} is not a Python file")
+        raise ConfigError(f"--model {spec}: {path} is not a Python file", "name a .py file")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # dataclasses, typing and inspect look a class's module up there
     try:

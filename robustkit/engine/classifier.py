@@ -66,6 +66,8 @@ class Classifier(nn.Module):
         inputs = (inputs - self.mean) / self.std
         with self._precision(images.device.type):
             output = _logits(self.net(inputs))
+        if output.is_complex():
+            raise DataError("the model returns complex numbers, not logits", "wrap it with --model FILE.py:callable")
         if output.ndim != 2 or len(output) != len(images):
             raise DataError(
                 f"expected (N, classes) logits for {len(images)} images, got an output of shape {tuple(output.shape)}",

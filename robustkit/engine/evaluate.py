@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from robustkit.engine.grid import Cell, Condition
 from robustkit.engine.outputs import describe_outputs, hash_inputs
 from robustkit.engine.perturb import perturb, to_float
 from robustkit.engine.seeds import Keys
-from robustkit.errors import RobustkitError
+from robustkit.errors import DataError, RobustkitError
 from robustkit.host.validate import build
 from robustkit.protocols import ImageDataset
 from robustkit.store import RunFolder
@@ -100,20 +101,20 @@ class Evaluator:
         for ids, images, labels in self._batches(task.ids):
             try:
                 degraded = self._degrade(task, images, ids)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return [_failure(cell, task.chunk, error) for cell in task.cells]
             for cell in task.cells:
                 if cell.model not in failed:
                     try:
                         parts[cell.model].append(self._evaluate(cell, degraded, labels, ids))
-                    except Exception as error:
+                    except (Exception, SystemExit) as error:
                         failed[cell.model] = _failure(cell, task.chunk, error)
         return [failed.get(cell.model) or self._commit(cell, task.chunk, parts[cell.model]) for cell in task.cells]
 
     def _batches(self, ids: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for start in range(0, len(ids), self.batch_size):
             chosen = ids[start : start + self.batch_size]
-            images = torch.from_numpy(np.ascontiguousarray(self.dataset.read(chosen)))
+            images = torch.from_numpy(self._read(chosen))
             if self.device.type == "cuda":
                 images = images.pin_memory()
             labels = torch.from_numpy(self.dataset.labels[chosen].astype(np.int64))
@@ -122,6 +123,25 @@ class Evaluator:
                 images.to(self.device, non_blocking=True),
                 labels.to(self.device),
             )
+
+    def _read(self, ids: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the images of these ids, checked and owned: what a plugin does to them must not reach the dataset."""
+        try:
+            images = np.ascontiguousarray(self.dataset.read(ids))
+        except RobustkitError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"reading the samples {ids[0]} to {ids[-1]} failed: {type(error).__name__}: {error}", "mend the dataset"
+            ) from error
+        expected = (len(ids), *self.dataset.view.shape)
+        if images.shape != expected or images.dtype not in (np.uint8, np.float32):
+            raise DataError(
+                f"expected the samples {ids[0]} to {ids[-1]} as {expected} uint8 or float32, "
+                f"got {images.shape} {images.dtype}",
+                "mend the dataset's read()",
+            )
+        return images if images.base is None else images.copy()
 
     def _degrade(self, task: Task, images: Tensor, ids: Tensor) -> Tensor:
         condition = task.condition
@@ -180,12 +200,18 @@ def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
     return Keys(seed=seed, stream=condition.component, version=component.stream_version, ids=ids)
 
 
-def _failure(cell: Cell, chunk: int, error: Exception) -> Committed:
+def _failure(cell: Cell, chunk: int, error: Exception | SystemExit) -> Committed:
     text = " ".join(str(error).split())
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         text = f"out of memory ({text}); try a smaller --batch-size"
     elif isinstance(error, RobustkitError):
         text = f"{text} ({error.hint})" if error.hint else text
     else:
-        text = f"{type(error).__name__}: {text}"
+        text = f"{type(error).__name__}: {text}{_place(error)}"
     return Committed(cell=cell, chunk=chunk, error=text, details="".join(traceback.format_exception(error)))
+
+
+def _place(error: BaseException) -> str:
+    """Return the file and line that raised, for a reader who wrote them."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -163,8 +163,10 @@ def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> Entry:
 def _numbers(value: Any, where: str) -> list[float]:
     items = value if isinstance(value, list | tuple) else [value]
     for item in items:
-        if isinstance(item, bool) or not isinstance(item, int | float) or not np.isfinite(item):
-            raise ConfigError(f"{where} must be a number, a range or a list, got {item!r}", "for example 3 or 1..5")
+        if isinstance(item, bool) or not isinstance(item, int | float) or not abs(item) < 1e6:
+            raise ConfigError(
+                f"{where} must be a number, a range or a list, got {item!r}", "for example 3, 1..5 or [1,3.5]"
+            )
     if not items:
         raise ConfigError(f"{where} is an empty list", "for example 3 or 1..5")
     return [float(item) for item in items]

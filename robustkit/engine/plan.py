@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from robustkit.components import Metric
+from robustkit.components import Metric, View
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
 from robustkit.config.shorthand import parse_shorthand
@@ -20,7 +21,7 @@ from robustkit.engine.data import apply_view, check_pixels, dataset_name, open_l
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
-from robustkit.errors import ConfigError, DataError
+from robustkit.errors import ConfigError, DataError, PluginError, RobustkitError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import parse_params
@@ -82,9 +83,8 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     conditions = expand_conditions(config, host, dataset.view.shape)
     models = prepare_models(config, host, dataset.view.shape, device)
     _check_labels(dataset, ids, models)
-    check_pixels(dataset, ids)
     common = {
-        "dataset": dataset.fingerprint(),
+        "dataset": _read_all(dataset, ids, name),
         "view": asdict(dataset.view),
         "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
         "precision": config.precision,
@@ -123,7 +123,7 @@ def open_data(config: RunConfig, host: Host) -> tuple[ImageDataset, str]:
         DataError: the path holds nothing that can be read.
     """
     view = parse_view(config.view) if config.view else None
-    path = Path(config.data).expanduser()
+    path = Path(os.path.expanduser(config.data))  # noqa: PTH111 - leaves ~unknown as it is
     split = config.split or "test"
     if path.exists():
         return open_layout(path, split=split, view=view), dataset_name(path, split)
@@ -139,7 +139,36 @@ def open_data(config: RunConfig, host: Host) -> tuple[ImageDataset, str]:
         # A dataset without such a parameter refuses it, rather than hand out something else than was asked for.
         raw.setdefault("split", config.split)
     params = parse_params(entry, raw)
-    return apply_view(host.build(entry, params), view), canonical_name(entry, params)
+    dataset = host.build(entry, params)
+    _check_dataset(dataset, entry.qualified)
+    return apply_view(dataset, view), canonical_name(entry, params)
+
+
+def _read_all(dataset: ImageDataset, ids: NDArray[np.int64], name: str) -> str:
+    """Check the pixels that will be used and return the dataset's fingerprint."""
+    try:
+        check_pixels(dataset, ids)
+        return dataset.fingerprint()
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"dataset '{name}' cannot be read: {type(error).__name__}: {error}", "mend the dataset"
+        ) from error
+
+
+def _check_dataset(dataset: Any, name: str) -> None:
+    """Raise PluginError where a plugin's dataset is not what `ImageDataset` says."""
+    labels, view = getattr(dataset, "labels", None), getattr(dataset, "view", None)
+    wrong = ""
+    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
+        wrong = f"labels must be a non-empty (n,) array of integers, got {labels!r:.60}"
+    elif not isinstance(view, View):
+        wrong = f"view must be a robustkit.View, got {view!r:.60}"
+    elif not all(callable(getattr(dataset, method, None)) for method in ("read", "fingerprint")):
+        wrong = "it must have the methods read and fingerprint"
+    if wrong:
+        raise PluginError(f"dataset '{name}': {wrong}", "robustkit.testing.check_dataset shows what a dataset must do")
 
 
 def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:
@@ -166,6 +195,8 @@ def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:
         params = parse_params(entry, raw)
         text = canonical_name(entry, params) if raw else entry.qualified
         chosen[text] = ChosenMetric(entry=entry, compute=host.build(entry, params))
+    if not chosen:
+        raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
     return chosen
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint,
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.device import AUTOCAST
 from robustkit.engine.normalize import parse_normalize
-from robustkit.errors import ConfigError, DataError
+from robustkit.errors import ConfigError, DataError, PluginError, RobustkitError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import build, parse_params, resolve_target
@@ -62,10 +63,19 @@ def prepare_models(
         DataError: a checkpoint that cannot be opened, does not fit the architecture, or does not fit the data.
     """
     names = _names(config.model)
-    return {
-        name: _prepare(name, model, config, host, shape, device)
-        for name, model in zip(names, config.model, strict=True)
-    }
+    prepared = {}
+    for name, model in zip(names, config.model, strict=True):
+        try:
+            prepared[name] = _prepare(name, model, config, host, shape, device)
+        except RobustkitError:
+            raise
+        except Exception as error:
+            # A network's own code can fail in any way while it is filled, moved or tried.
+            raise DataError(
+                f"model '{name}' ({model.checkpoint}) cannot be prepared: {type(error).__name__}: {error}",
+                "look at the network's own code, or at the checkpoint's tensors",
+            ) from error
+    return prepared
 
 
 def _prepare(
@@ -74,11 +84,10 @@ def _prepare(
     path = Path(model.checkpoint)
     options = CheckpointOptions(trust_pickle=config.trust_pickle)
     checkpoint = (host.open_with_plugins(path, options) if path.exists() else None) or open_checkpoint(path, options)
-    architecture = _architecture(model, checkpoint, host)
+    with _default_dtype_kept():
+        architecture = _architecture(model, checkpoint, host)
     normalization = parse_normalize(model.normalize or checkpoint.metadata.get("normalize") or "none")
-    # Initial weights are drawn from torch's global generator and then replaced: the caller's stream stays where it was.
-    with torch.random.fork_rng(devices=[]):
-        network: nn.Module = architecture.build()
+    network = _build(architecture)
     fit = load_into(network, checkpoint)
     side = model.input_size
     classifier = Classifier(
@@ -109,6 +118,27 @@ def _prepare(
         "identity": identity,
     }
     return PreparedModel(name=name, classifier=classifier, classes=classes, identity=identity, report=report)
+
+
+def _build(architecture: Architecture) -> nn.Module:
+    # Initial weights are drawn from torch's global generator and then replaced: the caller's stream stays where it was.
+    with torch.random.fork_rng(devices=[]), _default_dtype_kept():
+        network = architecture.build()
+    if not isinstance(network, nn.Module):
+        raise PluginError(
+            f"model '{architecture.name}' built {type(network).__name__}, not a torch.nn.Module", "mend the plugin"
+        )
+    return network
+
+
+@contextmanager
+def _default_dtype_kept() -> Iterator[None]:
+    """Undo `torch.set_default_dtype` in a model's code: it would change the arithmetic of every other model."""
+    before = torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _without_folder(name: str) -> str:

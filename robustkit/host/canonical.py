@@ -13,18 +13,20 @@ from robustkit.host.catalog import Entry
 _SPECIAL = frozenset(',=[]"')
 
 
-def canonical_name(entry: Entry, params: Any, *, before: Mapping[str, Any] | None = None, **after: Any) -> str:
+def canonical_name(entry: Entry, params: Any, *, before: Mapping[str, Any] | None = None, **after: float) -> str:
     """Return `plugin/name:key=value,…` with every parameter, sorted; the shorthand reads it back.
 
     Args:
         entry: the component.
         params: its validated parameters.
         before: further entries that are sorted among the parameters.
-        after: further entries that come last.
+        after: further numbers that come last.
     """
     values = {field.name: getattr(params, field.name) for field in fields(params)} | dict(before or {})
     items = [f"{key.replace('_', '-')}={format_value(values[key])}" for key in sorted(values)]
-    items += [f"{key}={format_value(value)}" for key, value in after.items()]
+    items += [
+        f"{key}={value:g}" if float(f"{value:g}") == value else f"{key}={value!r}" for key, value in after.items()
+    ]
     return f"{entry.qualified}:{','.join(items)}" if items else entry.qualified
 
 

@@ -107,7 +107,7 @@ def _import_file(path: Path, digest: str) -> Any:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"--include: cannot import {path}")
+        raise ConfigError(f"--include: cannot import {path}", "is it a Python file?")
     module = importlib.util.module_from_spec(spec)
     # Registered before it runs, so that dataclasses in the file can resolve their own annotations.
     sys.modules[module_name] = module

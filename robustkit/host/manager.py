@@ -108,14 +108,19 @@ class Host:
                 opened: Any = implementation.function(*(arguments[name] for name in implementation.argnames))
             except RobustkitError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 where = implementation.plugin_name
-                raise PluginError(f"plugin {where} failed to open {path}: {_one_line(error)}") from error
+                raise PluginError(
+                    f"plugin {where} failed to open {path}: {_one_line(error)}", "leave it out with --no-plugin"
+                ) from error
             if isinstance(opened, LoadedCheckpoint):
                 return opened
             if opened is not None:
                 where = implementation.plugin_name
-                raise PluginError(f"plugin {where} must return a LoadedCheckpoint or None, got {type(opened).__name__}")
+                raise PluginError(
+                    f"plugin {where} must return a LoadedCheckpoint or None, got {type(opened).__name__}",
+                    "leave it out with --no-plugin, or mend it",
+                )
         return None
 
     def _check_name(self, source: Source) -> None:
@@ -146,11 +151,10 @@ class Host:
         callers = self.manager.get_hookcallers(plugin) or []
         for caller in callers:
             if not caller.has_spec():
-                raise PluginError(
-                    f"unknown hook '{caller.name}'; " + (did_you_mean(caller.name, _hook_names()) or _all_hooks())
-                )
+                hint = did_you_mean(caller.name, _hook_names()) or _all_hooks()
+                raise PluginError(f"unknown hook '{caller.name}'", hint)
         if not callers:
-            raise PluginError(f"implements no hook; mark functions with @robustkit.hookimpl. {_all_hooks()}")
+            raise PluginError("implements no hook; mark functions with @robustkit.hookimpl", _all_hooks())
         record.hooks = tuple(sorted(caller.name for caller in callers))
         entries: dict[tuple[str, str], Entry] = {}
         for name in record.hooks:
@@ -164,12 +168,14 @@ class Host:
         function = next(impl.function for impl in implementations if impl.plugin is plugin)
         returned = function()
         if not isinstance(returned, Iterable):
-            raise PluginError(f"{hook}() must return an iterable of declarations, got {type(returned).__name__}")
+            raise PluginError(
+                f"{hook}() must return an iterable of declarations, got {type(returned).__name__}", "return a list"
+            )
         for component in returned:
             check_declaration(hook, component)
             entry = _entry(component, source)
             if (component.kind, entry.qualified) in entries:
-                raise PluginError(f"{hook}() declares '{component.name}' twice")
+                raise PluginError(f"{hook}() declares '{component.name}' twice", "give each its own name")
             entries[component.kind, entry.qualified] = entry
 
 

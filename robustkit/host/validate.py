@@ -57,15 +57,23 @@ def check_declaration(hook: str, component: Any) -> None:
             f"{hook}(): the name {component.name!r} is not lower-case words joined by '-'",
             f"for example '{normalise(re.sub(r'[^A-Za-z0-9]+', '-', str(component.name))).strip('-')}'",
         )
+    for field in ("summary", "citation"):
+        if not isinstance(getattr(component, field), str):
+            raise PluginError(f"{hook}(): the {field} of '{component.name}' must be a string", "quote it")
     _check_target(hook, component.name, component.target)
+    _check_severities(hook, component)
     resolve = getattr(component, "resolve", None)
     if resolve is not None:
         _check_target(hook, component.name, resolve)
-    if not is_dataclass(component.params):
+    if not is_dataclass(component.params) or not isinstance(component.params, type):
         raise PluginError(
             f"{hook}(): the params of '{component.name}' must be a class decorated with robustkit.params",
             "decorate it with @robustkit.params",
         )
+    _check_names_it_may_use(hook, component)
+
+
+def _check_names_it_may_use(hook: str, component: Component) -> None:
     reserved = sorted(RESERVED & {field.name for field in fields(component.params)})
     if reserved:
         raise PluginError(
@@ -77,6 +85,17 @@ def check_declaration(hook: str, component: Any) -> None:
         raise PluginError(
             f"{hook}(): '{component.name}' has the norms {', '.join(norms)}", f"robustkit knows {', '.join(NORMS)}"
         )
+
+
+def _check_severities(hook: str, component: Component) -> None:
+    severities = getattr(component, "severities", (1,))
+    if not isinstance(severities, tuple) or not severities or not all(isinstance(each, int) for each in severities):
+        raise PluginError(
+            f"{hook}(): the severities of '{component.name}' must be a tuple of whole numbers, got {severities!r:.60}",
+            "for example (1, 2, 3, 4, 5)",
+        )
+    if not isinstance(getattr(component, "stream_version", 1), int):
+        raise PluginError(f"{hook}(): the stream_version of '{component.name}' must be a whole number", "start at 1")
 
 
 def _check_target(hook: str, name: str, target: Target) -> None:

@@ -110,3 +110,14 @@ def test_the_type_checkers_view_of_the_public_names_is_the_real_one() -> None:
     guard = next(node for node in tree.body if isinstance(node, ast.If))
     declared = {alias.asname for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert declared == set(robustkit.__all__) - {"PLUGIN_API", "__version__"}
+
+
+ERRORS = {"RobustkitError", "ConfigError", "DataError", "PluginError", "RunError"}
+
+
+@pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_error_has_a_hint(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS:
+            starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+            assert starred or len(node.args) == 2, f"line {node.lineno}: say what to do next"

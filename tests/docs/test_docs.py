@@ -1,4 +1,4 @@
-"""Every example of the README and of docs/ runs as it stands."""
+"""The Python examples of the README and of docs/, and the commands of the plugin page, run as they stand."""
 
 from __future__ import annotations
 
@@ -61,9 +61,11 @@ def test_the_python_examples_run(page: Path, folder: Path) -> None:
 
 def test_the_commands_of_the_plugin_page_run(folder: Path) -> None:
     page = ROOT / "docs" / "plugins.md"
-    (folder / "my_lab.py").write_text(blocks(page, "python")[0])
+    for block in blocks(page, "python"):
+        if name := re.match(r"# (\w+\.py)\n", block):
+            (folder / name[1]).write_text(block)
     commands = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    assert len(commands) == 3
+    assert len(commands) == 4
     outputs = [call(folder, *RUN, *command.split()[1:]) for command in commands]
     assert "my-lab/stripes" in outputs[0]
     assert "Width of a stripe in pixels." in outputs[1]

@@ -147,9 +147,16 @@ def _subfolders(folder: Path) -> list[Path]:
 def _images(root: Path, name: str) -> list[str]:
     """Return the relative paths of a class's images, which must all lie in one folder below `root`."""
     found: dict[Path, list[str]] = {}
+    seen: set[str] = set()
     for folder, below, files in os.walk(root / name, followlinks=True):
-        below[:] = sorted(filter(is_visible, below))
+        real = os.path.realpath(folder)
+        # A link to a folder above would be walked for ever.
+        below[:] = [] if real in seen else sorted(filter(is_visible, below))
+        if real in seen:
+            continue
+        seen.add(real)
         images = [file for file in files if is_visible(file) and file.lower().endswith(SUFFIXES)]
+        images = [file for file in images if os.path.isfile(os.path.join(folder, file))]  # noqa: PTH113, PTH118 - hot
         if images:
             relative = Path(folder).relative_to(root)
             found[relative] = [(relative / file).as_posix() for file in images]

@@ -14,12 +14,12 @@ from robustkit.engine.data.numpy_dataset import NumpyDataset
 from robustkit.engine.data.reading import holds, reading, visible
 from robustkit.errors import DataError
 
-
 STORED_CORRUPTIONS = frozenset(
-    (
-        "gaussian_noise shot_noise impulse_noise speckle_noise defocus_blur glass_blur motion_blur zoom_blur "
-        "gaussian_blur snow frost fog brightness spatter contrast elastic_transform pixelate jpeg_compression saturate"
-    ).split()
+    {
+        *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "defocus_blur", "glass_blur"),
+        *("motion_blur", "zoom_blur", "gaussian_blur", "snow", "frost", "fog", "brightness", "spatter", "contrast"),
+        *("elastic_transform", "pixelate", "jpeg_compression", "saturate"),
+    }
 )
 """File names of CIFAR-10-C and CIFAR-100-C (Hendrycks and Dietterich 2019)."""
 
@@ -39,7 +39,7 @@ def open_npy(path: Path) -> NumpyDataset:
     if path.stem in STORED_CORRUPTIONS:
         raise DataError(
             f"{path}: this is one corruption of a stored -C set, five severities in one array",
-            "such sets are not read yet; evaluating one as if it were clean data would give a number that means nothing",
+            "such sets are not read yet, and as if it were clean data its number would mean nothing",
         )
     if path.name == labels.name:
         raise DataError(f"{path}: expected images, got the labels", "give the file of the images, or the folder")

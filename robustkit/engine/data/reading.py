@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ _DAMAGE = (
     MemoryError,
     zlib.error,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
 )

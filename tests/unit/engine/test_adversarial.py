@@ -98,42 +98,34 @@ def test_norms_by_hand() -> None:
         perturbation_norm(change, "l7")
 
 
-@pytest.mark.parametrize("change", ["weights", "data", "mode"])
-def test_an_attack_that_changes_the_model_is_refused_and_the_model_put_back(change: str) -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2), nn.Dropout())
+class Meddler(Toy):
+    """Does to the model whatever an attack should not."""
+
+    def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: ThreatModel, keys: Keys) -> AttackResult:
+        model.train()
+        model.mean.fill_(3)
+        model.requires_grad_(True)
+        model(inputs).sum().backward()
+        for parameter in model.parameters():
+            parameter.data.add_(1)
+        model.net = nn.Identity()
+        object.__setattr__(threat_model, "eps", 1.0)
+        labels.zero_()
+        return super().run(model, inputs, labels, threat_model, keys)
+
+
+def test_nothing_that_an_attack_does_to_the_model_or_its_arguments_reaches_the_evaluator() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2), nn.BatchNorm1d(2))
     model = Classifier(network, parse_normalize("none"))
-    weights = network[1].weight.clone()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    mean = model.mean.clone()
     labels = model(INPUTS).argmax(dim=1)
-
-    class Meddler(Toy):
-        def run(self, model: Any, inputs: Tensor, *rest: Any) -> AttackResult:
-            if change == "weights":
-                with torch.no_grad():
-                    network[1].weight.add_(1)
-            elif change == "data":
-                network[1].weight.data.add_(1)
-            else:
-                network.train()
-            return super().run(model, inputs, *rest)
-
+    kept, threat_model = labels.clone(), ThreatModel(norm="linf", eps=EPS)
     keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.arange(3))
-    with pytest.raises(PluginError, match="changed the model"):
-        attack_batch(Meddler(lambda x: x), model, INPUTS, labels, THREAT, keys, "t/meddler")
-    assert torch.equal(network[1].weight, weights)
+    attack_batch(Meddler(lambda x: x), model, INPUTS, labels, threat_model, keys, "t/meddler")
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(model.mean, mean)
     assert not any(module.training for module in model.modules())
-
-
-def test_gradients_of_parameters_do_not_outlive_an_attack() -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
-    model = Classifier(network, parse_normalize("none"))
-    labels = model(INPUTS).argmax(dim=1)
-
-    class Backward(Toy):
-        def run(self, model: Any, inputs: Tensor, *rest: Any) -> AttackResult:
-            model.requires_grad_(True)
-            model(inputs).sum().backward()
-            return super().run(model, inputs, *rest)
-
-    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.arange(3))
-    attack_batch(Backward(lambda x: x), model, INPUTS, labels, THREAT, keys, "t/backward")
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.parameters())
+    assert threat_model.eps == EPS
+    assert torch.equal(labels, kept)

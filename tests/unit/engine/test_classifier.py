@@ -104,22 +104,32 @@ class Pair(NamedTuple):
 @pytest.mark.parametrize(
     "wrap",
     [
-        lambda x: (x, x * 0),
+        lambda x: (x, None),
         lambda x: [x],
         lambda x: {"features": x * 0, "logits": x},
-        lambda x: {"out": x, "aux": x * 0},
+        lambda x: {"out": x, "features": x[..., None]},
         lambda x: Pair(x, x * 0),
         lambda x: SimpleNamespace(logits=x, hidden_states=None),
-        lambda x: ((x, x * 0), x * 0),
         lambda x: x.double(),
         lambda x: x.bfloat16(),
     ],
-    ids=["tuple", "list", "logits", "first", "named tuple", "attribute", "nested", "double", "bfloat16"],
+    ids=["tuple", "list", "logits", "only matrix", "named tuple", "attribute", "double", "bfloat16"],
 )
 def test_logits_are_found_and_are_float32(images, wrap):
     logits = Classifier(Returns(wrap), NONE)(images)
     assert logits.dtype == torch.float32
     assert torch.allclose(logits, images.mean((2, 3)), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda x: (x, x * 0), lambda x: {"features": x * 0, "out": x}, lambda x: (x[0], x[1]), lambda x: x + 0j],
+    ids=["two matrices", "two named", "none", "complex"],
+)
+def test_logits_are_not_guessed(images, wrap):
+    with pytest.raises(DataError) as caught:
+        Classifier(Returns(wrap), NONE)(images)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -81,4 +81,11 @@ def test_name_of_a_bare_file_has_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "cifar").mkdir()
     monkeypatch.chdir(tmp_path / "cifar")
     assert dataset_name("test.npz", "test") == "cifar/test"
-    assert dataset_name(".", "test") == "cifar/test"
+    assert dataset_name(".", "test") == "cifar"
+
+
+def test_a_folder_without_splits_is_not_given_one(tmp_path):
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    (tmp_path / "digits" / "test").mkdir(parents=True)
+    assert dataset_name(tmp_path / "pets", "test") == "pets"
+    assert dataset_name(tmp_path / "digits", "test") == "digits/test"

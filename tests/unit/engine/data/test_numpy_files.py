@@ -45,18 +45,25 @@ def test_folder_with_one_archive_a_split(tmp_path, colour, classes):
 
 
 def test_single_npy_takes_the_labels_beside_it(tmp_path, colour, classes):
-    np.save(tmp_path / "fog.npy", colour)
+    np.save(tmp_path / "foggy.npy", colour)
     np.save(tmp_path / "labels.npy", classes)
     np.testing.assert_array_equal(
-        open_layout(tmp_path / "fog.npy").read(np.array([2])), colour[[2]].transpose(0, 3, 1, 2)
+        open_layout(tmp_path / "foggy.npy").read(np.array([2])), colour[[2]].transpose(0, 3, 1, 2)
     )
     with pytest.raises(DataError, match="got the labels"):
         open_layout(tmp_path / "labels.npy")
 
 
 def test_single_npy_without_labels_is_refused(tmp_path, colour):
+    np.save(tmp_path / "foggy.npy", colour)
+    with pytest.raises(DataError, match=r"expected labels\.npy beside it.*holds foggy\.npy"):
+        open_layout(tmp_path / "foggy.npy")
+
+
+def test_one_corruption_of_a_stored_set_is_not_taken_for_clean_data(tmp_path, colour, classes):
     np.save(tmp_path / "fog.npy", colour)
-    with pytest.raises(DataError, match=r"expected labels\.npy beside it.*holds fog\.npy"):
+    np.save(tmp_path / "labels.npy", classes)
+    with pytest.raises(DataError, match="stored -C set"):
         open_layout(tmp_path / "fog.npy")
 
 
