@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robustkit.cli.options import json_option, load_plugins, plugin_options
+from robustkit.components import Attack, Component
 
 if TYPE_CHECKING:
     from robustkit.host import Entry, Host
@@ -63,11 +64,21 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "summary": component.summary,
         "dist": entry.dist,
         "version": entry.version,
-        "target": component.target if isinstance(component.target, str) else repr(component.target),
+        "target": component.target
+        if isinstance(component.target, str)
+        else getattr(component.target, "__qualname__", repr(component.target)),
         **{key: sorted(value) if isinstance(value, frozenset) else value for key, value in extra.items()},
+        **_threat_model(component),
         "params": params_schema(entry),
         "paste": _paste(entry),
     }
+
+
+def _threat_model(component: Component) -> dict[str, str]:
+    """Return how the threat model of an attack is given: its keys are not parameters of the attack."""
+    if not isinstance(component, Attack):
+        return {}
+    return {"threat model": f"eps=NUMBER (required), norm={'|'.join(component.norms)}"}
 
 
 def _paste(entry: Entry) -> str:
@@ -93,7 +104,8 @@ def _text(facts: dict[str, Any]) -> str:
     parameters = facts["params"].get("properties", {})
     lines.append("  parameters:" if parameters else "  parameters: none")
     for key, schema in parameters.items():
-        lines.append(f"    {key}{_bounds(schema)}  {schema.get('description', '')}".rstrip())
+        help_text = " ".join(schema.get("description", "").split())
+        lines.append(f"    {key}{_bounds(schema)}  {help_text}".rstrip())
     if facts["paste"]:
         lines.append(f"  use: {facts['paste']}")
     return "\n".join(lines)

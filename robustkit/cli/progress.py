@@ -32,7 +32,11 @@ def _say(text: str) -> None:
 
 
 class Quiet:
-    """Shows failures only."""
+    """Shows notes and failures only."""
+
+    def noted(self, text: str) -> None:
+        """Show a note."""
+        _say(f"robustkit: note: {text}")
 
     def started(self, total: int, done: int) -> None:
         """Show nothing."""

@@ -38,6 +38,7 @@ class PreparedModel:
         classes: how many logits it returns.
         identity: what decides its outputs; part of every cell's key.
         report: how it was opened, for the manifest.
+        notes: what about it the user should know before the run.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PreparedModel:
     classes: int
     identity: Mapping[str, Any]
     report: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def prepare_models(
@@ -117,7 +119,12 @@ def _prepare(
         "training_seed": model.training_seed,
         "identity": identity,
     }
-    return PreparedModel(name=name, classifier=classifier, classes=classes, identity=identity, report=report)
+    notes = [f"model '{name}': {note}" for note in fit.notes]
+    if not model.normalize and "normalize" not in checkpoint.metadata:
+        notes.append(f"model '{name}': no --normalize was given, so the network gets its inputs in [0, 1]")
+    return PreparedModel(
+        name=name, classifier=classifier, classes=classes, identity=identity, report=report, notes=tuple(notes)
+    )
 
 
 def _build(architecture: Architecture) -> nn.Module:

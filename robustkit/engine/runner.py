@@ -18,6 +18,10 @@ from robustkit.store import RunFolder
 class Observer(Protocol):
     """Is told how a run goes; progress bars are made of this."""
 
+    def noted(self, text: str) -> None:
+        """Something about a model that the user should know."""
+        ...
+
     def started(self, total: int, done: int) -> None:
         """`done` of `total` chunks are stored already."""
         ...
@@ -33,6 +37,9 @@ class Observer(Protocol):
 
 class Unobserved:
     """The observer of a run that nobody watches."""
+
+    def noted(self, text: str) -> None:
+        """Do nothing."""
 
     def started(self, total: int, done: int) -> None:
         """Do nothing."""
@@ -71,6 +78,9 @@ def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executo
     total = len(plan.cells) * len(plan.chunks)
     outcome = Outcome(reused=total - sum(len(chunks) for chunks in missing.values()))
     folder.log("started", total=total, reused=outcome.reused)
+    for model in plan.models.values():
+        for note in model.notes:
+            observer.noted(note)
     observer.started(total, outcome.reused)
     evaluator = Evaluator(
         models={name: model.classifier for name, model in plan.models.items()},

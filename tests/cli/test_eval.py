@@ -78,7 +78,7 @@ def test_the_run_folder_says_what_was_run(robustkit: Any, small: Any, tmp_path: 
     assert manifest["status"] == "finished"
     model = manifest["models"]["model"]
     assert (model["format"], model["classes"], len(model["sha256"])) == ("safetensors", 3, 64)
-    assert manifest["dataset"]["evaluated"] == 60
+    assert manifest["datasets"][manifest["cells"][0]["dataset"]]["evaluated"] == 60
     assert (run / "results.csv").read_text().splitlines()[0].startswith("model,dataset,condition,perturbation")
     shown = robustkit("show", run)
     assert shown.code == 0
@@ -262,3 +262,22 @@ def test_published_resnet20_reaches_its_known_accuracy(robustkit: Any, shared: P
         "--data", shared / "cifar10-jpeg/test.npz", "-m", "accuracy", "--json",
     )  # fmt: skip
     assert [row["value"] for row in result.json["results"]] == [0.8135]
+
+
+@pytest.mark.shared
+def test_published_provable_network_reaches_its_published_error(robustkit: Any, shared: Path, tmp_path: Path) -> None:
+    """Wong and Kolter (2018) state an error of 21.73 % on the 10,000 test images."""
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n"
+        "def build():\n"
+        "    return nn.Sequential(\n"
+        "        nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1),\n"
+        "        nn.ReLU(), nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10),\n"
+        "    )\n"
+    )
+    result = robustkit(
+        "eval", shared / "checkpoints/fashion_mnist_provable.pth", "--model", "net.py:build",
+        "--data", shared / "fashion-mnist", "-m", "accuracy", "--json",
+    )  # fmt: skip
+    assert [(row["value"], row["n"]) for row in result.json["results"]] == [(0.7827, 10_000)]
+    assert "no --normalize was given" in result.err
