@@ -22,7 +22,7 @@ def make_progress(quiet: bool = False) -> Observer:
 
 
 def _label(row: Committed) -> str:
-    return f"{row.cell.model} · {row.cell.condition.text}"
+    return f"{row.model} · {row.condition}"
 
 
 def _say(text: str) -> None:
@@ -69,7 +69,7 @@ class Lines(Quiet):
         super().committed(row)
         if not row.error:
             self._done += 1
-            seen = self._seen[row.cell.key]
+            seen = self._seen[row.key]
             seen[0] += row.correct
             seen[1] += row.n
             _say(f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})")
@@ -102,10 +102,10 @@ class Bar(Quiet):
         if row.error:
             self._progress.console.print(f"failed: {_label(row)}: {row.error}", style="red", markup=False)
             return
-        seen = self._seen[row.cell.key]
+        seen = self._seen[row.key]
         seen[0] += row.correct
         seen[1] += row.n
-        text = f"{row.cell.model} {row.cell.condition.component} accuracy {seen[0] / seen[1]:.3f}"
+        text = f"{row.model} {row.condition.partition(':')[0]} accuracy {seen[0] / seen[1]:.3f}"
         self._progress.update(self._task, advance=1, description=text)
 
     def finished(self) -> None:

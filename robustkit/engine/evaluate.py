@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,14 +15,13 @@ from torch import Tensor
 
 from robustkit.components import Attack, Perturbation
 from robustkit.engine.adversarial import attack_batch
-from robustkit.engine.classifier import Classifier
-from robustkit.engine.grid import Cell, Condition
+from robustkit.engine.grid import Condition
 from robustkit.engine.outputs import describe_outputs, hash_inputs
 from robustkit.engine.perturb import perturb, to_float
+from robustkit.engine.plan import Plan
 from robustkit.engine.seeds import Keys
 from robustkit.errors import DataError, RobustkitError
 from robustkit.host.validate import build
-from robustkit.protocols import ImageDataset
 from robustkit.store import RunFolder
 
 Columns = dict[str, NDArray[Any]]
@@ -30,21 +29,19 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a worker is handed.
+    """What a worker is handed: plain values, so that it can travel.
 
     Attributes:
-        condition: what is done to the inputs.
+        condition: canonical string of what is done to the inputs.
         seed: the root of the random keys.
         chunk: position of the chunk in the run.
-        ids: the chunk's sample ids.
-        cells: the cells, one a model, that lack this chunk.
+        cells: for each model that lacks this chunk, by name, the key of its cell.
     """
 
-    condition: Condition
+    condition: str
     seed: int
     chunk: int
-    ids: NDArray[np.int64]
-    cells: tuple[Cell, ...]
+    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +49,10 @@ class Committed:
     """The small row that travels back: what became of one cell's chunk.
 
     Attributes:
-        cell: the cell.
+        model: name of the model.
+        condition: canonical string.
+        seed: the root of the random keys.
+        key: of the cell.
         chunk: position of the chunk in the run.
         n: samples stored.
         correct: how many of them were classified correctly.
@@ -60,7 +60,10 @@ class Committed:
         details: the traceback of the error.
     """
 
-    cell: Cell
+    model: str
+    condition: str
+    seed: int
+    key: str
     chunk: int
     n: int = 0
     correct: int = 0
@@ -68,24 +71,23 @@ class Committed:
     details: str = ""
 
 
-@dataclass
 class Evaluator:
-    """Evaluates tasks; the models and the data stay loaded between them.
+    """Evaluates tasks of one plan; models, data and components stay loaded between them.
 
-    Attributes:
-        models: by name, on `device`.
-        dataset: where samples come from.
+    Args:
+        plan: with the models on the device that computes.
         folder: where finished chunks go.
-        device: what computes.
-        batch_size: samples a forward pass.
     """
 
-    models: Mapping[str, Classifier]
-    dataset: ImageDataset
-    folder: RunFolder
-    device: torch.device
-    batch_size: int
-    _built: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+        self._folder = folder
+        self._chunks = plan.chunks
+        self._conditions = {condition.text: condition for condition in plan.conditions}
+        self._models = {name: model.classifier for name, model in plan.models.items()}
+        self._dataset = plan.dataset
+        self._device = plan.device
+        self._batch_size = plan.config.batch_size
+        self._built: dict[str, Any] = {}
 
     def __call__(self, task: Task) -> list[Committed]:
         """Compute and store one task.
@@ -96,45 +98,45 @@ class Evaluator:
             DataError: a sample cannot be read.
             RunError: a result cannot be stored.
         """
-        parts: dict[str, list[Columns]] = {cell.model: [] for cell in task.cells}
+        parts: dict[str, list[Columns]] = {model: [] for model in task.cells}
         failed: dict[str, Committed] = {}
-        for ids, images, labels in self._batches(task.ids):
+        for ids, images, labels in self._batches(self._chunks[task.chunk]):
             try:
                 degraded = self._degrade(task, images, ids)
             except (Exception, SystemExit) as error:
-                return [_failure(cell, task.chunk, error) for cell in task.cells]
-            for cell in task.cells:
-                if cell.model not in failed:
+                return [_failure(task, model, error) for model in task.cells]
+            for model in task.cells:
+                if model not in failed:
                     try:
-                        parts[cell.model].append(self._evaluate(cell, degraded, labels, ids))
+                        parts[model].append(self._evaluate(task, model, degraded, labels, ids))
                     except (Exception, SystemExit) as error:
-                        failed[cell.model] = _failure(cell, task.chunk, error)
-        return [failed.get(cell.model) or self._commit(cell, task.chunk, parts[cell.model]) for cell in task.cells]
+                        failed[model] = _failure(task, model, error)
+        return [failed.get(model) or self._commit(task, model, parts[model]) for model in task.cells]
 
     def _batches(self, ids: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(ids), self.batch_size):
-            chosen = ids[start : start + self.batch_size]
+        for start in range(0, len(ids), self._batch_size):
+            chosen = ids[start : start + self._batch_size]
             images = torch.from_numpy(self._read(chosen))
-            if self.device.type == "cuda":
+            if self._device.type == "cuda":
                 images = images.pin_memory()
-            labels = torch.from_numpy(self.dataset.labels[chosen].astype(np.int64))
+            labels = torch.from_numpy(self._dataset.labels[chosen].astype(np.int64))
             yield (
-                torch.from_numpy(chosen).to(self.device),
-                images.to(self.device, non_blocking=True),
-                labels.to(self.device),
+                torch.from_numpy(chosen).to(self._device),
+                images.to(self._device, non_blocking=True),
+                labels.to(self._device),
             )
 
     def _read(self, ids: NDArray[np.int64]) -> NDArray[Any]:
         """Return the images of these ids, checked and owned: what a plugin does to them must not reach the dataset."""
         try:
-            images = np.ascontiguousarray(self.dataset.read(ids))
+            images = np.ascontiguousarray(self._dataset.read(ids))
         except RobustkitError:
             raise
         except Exception as error:
             raise DataError(
                 f"reading the samples {ids[0]} to {ids[-1]} failed: {type(error).__name__}: {error}", "mend the dataset"
             ) from error
-        expected = (len(ids), *self.dataset.view.shape)
+        expected = (len(ids), *self._dataset.view.shape)
         if images.shape != expected or images.dtype not in (np.uint8, np.float32):
             raise DataError(
                 f"expected the samples {ids[0]} to {ids[-1]} as {expected} uint8 or float32, "
@@ -144,20 +146,28 @@ class Evaluator:
         return images if images.base is None else images.copy()
 
     def _degrade(self, task: Task, images: Tensor, ids: Tensor) -> Tensor:
-        condition = task.condition
-        if condition.kind != "perturbation" or condition.entry is None or condition.severity is None:
+        condition = self._conditions[task.condition]
+        if condition.kind != "perturbation" or condition.severity is None:
             return images
         with torch.no_grad():
             return perturb(
                 self._implementation(condition), images, _keys(condition, task.seed, ids), condition.severity
             )
 
-    def _evaluate(self, cell: Cell, images: Tensor, labels: Tensor, ids: Tensor) -> Columns:
-        model = self.models[cell.model]
+    def _evaluate(self, task: Task, name: str, images: Tensor, labels: Tensor, ids: Tensor) -> Columns:
+        model, condition = self._models[name], self._conditions[task.condition]
         inputs = to_float(images)
         columns: Columns = {"id": ids.cpu().numpy(), "label": labels.cpu().numpy()}
-        if cell.condition.kind == "attack":
-            inputs, found = self._attack(cell, model, inputs, labels, ids)
+        if condition.threat_model is not None:
+            inputs, found = attack_batch(
+                self._implementation(condition),
+                model,
+                inputs,
+                labels,
+                condition.threat_model,
+                _keys(condition, task.seed, ids),
+                condition.component,
+            )
             columns |= found
             columns["input_hash"] = hash_inputs(inputs)
         else:
@@ -165,21 +175,11 @@ class Evaluator:
             columns["input_hash"] = hash_inputs(images)
         with torch.inference_mode():
             columns |= describe_outputs(model(inputs), labels, ids)
-        if cell.condition.kind == "attack":
+        if "broken_by" in columns:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
-            columns["broken_by"][broken] = cell.condition.component
+            columns["broken_by"][broken] = condition.component
         return columns
-
-    def _attack(
-        self, cell: Cell, model: Classifier, inputs: Tensor, labels: Tensor, ids: Tensor
-    ) -> tuple[Tensor, Columns]:
-        condition = cell.condition
-        assert condition.threat_model is not None
-        keys = _keys(condition, cell.seed, ids)
-        return attack_batch(
-            self._implementation(condition), model, inputs, labels, condition.threat_model, keys, condition.component
-        )
 
     def _implementation(self, condition: Condition) -> Any:
         if condition.text not in self._built:
@@ -187,11 +187,16 @@ class Evaluator:
             self._built[condition.text] = build(condition.entry, condition.params)
         return self._built[condition.text]
 
-    def _commit(self, cell: Cell, chunk: int, parts: list[Columns]) -> Committed:
+    def _commit(self, task: Task, model: str, parts: list[Columns]) -> Committed:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        self.folder.commit_chunk(cell.key, chunk, columns)
+        self._folder.commit_chunk(task.cells[model], task.chunk, columns)
         correct = int((columns["prediction"] == columns["label"]).sum())
-        return Committed(cell=cell, chunk=chunk, n=len(columns["id"]), correct=correct)
+        return _row(task, model, n=len(columns["id"]), correct=correct)
+
+
+def _row(task: Task, model: str, **facts: Any) -> Committed:
+    key = task.cells[model]
+    return Committed(model=model, condition=task.condition, seed=task.seed, key=key, chunk=task.chunk, **facts)
 
 
 def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
@@ -200,7 +205,7 @@ def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
     return Keys(seed=seed, stream=condition.component, version=component.stream_version, ids=ids)
 
 
-def _failure(cell: Cell, chunk: int, error: Exception | SystemExit) -> Committed:
+def _failure(task: Task, model: str, error: Exception | SystemExit) -> Committed:
     text = " ".join(str(error).split())
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         text = f"out of memory ({text}); try a smaller --batch-size"
@@ -208,7 +213,7 @@ def _failure(cell: Cell, chunk: int, error: Exception | SystemExit) -> Committed
         text = f"{text} ({error.hint})" if error.hint else text
     else:
         text = f"{type(error).__name__}: {text}{_place(error)}"
-    return Committed(cell=cell, chunk=chunk, error=text, details="".join(traceback.format_exception(error)))
+    return _row(task, model, error=text, details="".join(traceback.format_exception(error)))
 
 
 def _place(error: BaseException) -> str:

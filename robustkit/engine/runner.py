@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from robustkit.config import RunConfig
 from robustkit.engine.device import numerics
 from robustkit.engine.evaluate import Committed, Evaluator, Task
 from robustkit.engine.executors import Executor, InProcess
 from robustkit.engine.grid import Cell
-from robustkit.engine.plan import Plan
+from robustkit.engine.plan import Plan, make_plan
+from robustkit.host import load_host
 from robustkit.store import RunFolder
 
 
@@ -66,6 +68,34 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(kw_only=True)
+class Worker:
+    """Computes tasks, in this process or in another one on any machine.
+
+    Where it travels, the configuration travels, not models or data: there it opens them anew, once.
+
+    Attributes:
+        config: of the run.
+        folder: where finished chunks go.
+        evaluator: what is open in this process; None until the first task.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    evaluator: Evaluator | None = None
+
+    def __call__(self, task: Task) -> list[Committed]:
+        """Compute and store one task; see `Evaluator`."""
+        if self.evaluator is None:
+            plan = make_plan(self.config, load_host(include=self.config.include))
+            self.evaluator = Evaluator(plan, self.folder)
+        with numerics(self.config.precision):
+            return self.evaluator(task)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config, "folder": self.folder, "evaluator": None}
+
+
 def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executor | None = None) -> Outcome:
     """Compute and store what the folder lacks.
 
@@ -82,19 +112,12 @@ def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executo
         for note in model.notes:
             observer.noted(note)
     observer.started(total, outcome.reused)
-    evaluator = Evaluator(
-        models={name: model.classifier for name, model in plan.models.items()},
-        dataset=plan.dataset,
-        folder=folder,
-        device=plan.device,
-        batch_size=plan.config.batch_size,
-    )
+    worker = Worker(config=plan.config, folder=folder, evaluator=Evaluator(plan, folder))
     try:
-        with numerics(plan.config.precision):
-            for rows in (executor or InProcess()).map(evaluator, _tasks(plan, missing, outcome)):
-                for row in rows:
-                    _take(row, folder, outcome)
-                    observer.committed(row)
+        for rows in (executor or InProcess()).map(worker, _tasks(plan, missing, outcome)):
+            for row in rows:
+                _take(row, folder, outcome)
+                observer.committed(row)
     finally:
         observer.finished()
     folder.log("computed", chunks=outcome.computed, failed_cells=len(outcome.failures))
@@ -113,17 +136,18 @@ def _tasks(plan: Plan, missing: dict[str, set[int]], outcome: Outcome) -> Iterat
     together: dict[tuple[str, int], list[Cell]] = defaultdict(list)
     for cell in plan.cells:
         together[cell.condition.text, cell.seed].append(cell)
-    for chunk, ids in enumerate(plan.chunks):
-        for (_, seed), cells in together.items():
-            todo = tuple(cell for cell in cells if chunk in missing[cell.key] and cell.key not in outcome.failures)
+    for chunk in range(len(plan.chunks)):
+        for (condition, seed), cells in together.items():
+            todo = [cell for cell in cells if chunk in missing[cell.key] and cell.key not in outcome.failures]
             if todo:
-                yield Task(condition=todo[0].condition, seed=seed, chunk=chunk, ids=ids, cells=todo)
+                keys = {cell.model: cell.key for cell in todo}
+                yield Task(condition=condition, seed=seed, chunk=chunk, cells=keys)
 
 
 def _take(row: Committed, folder: RunFolder, outcome: Outcome) -> None:
-    facts = {"model": row.cell.model, "condition": row.cell.condition.text, "seed": row.cell.seed, "chunk": row.chunk}
+    facts = {"model": row.model, "condition": row.condition, "seed": row.seed, "chunk": row.chunk}
     if row.error:
-        outcome.failures[row.cell.key] = row.error
+        outcome.failures[row.key] = row.error
         folder.log("failed", **facts, error=row.error, details=row.details)
     else:
         outcome.computed += 1
