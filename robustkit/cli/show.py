@@ -73,7 +73,11 @@ def _model_line(name: str, model: dict[str, Any]) -> str:
         parts.append(f"unwrapped {' > '.join(model['unwrapped'])}")
     if fit["stripped"]:
         parts.append(f"stripped {', '.join(fit['stripped'])}")
-    parts += [f"left out {', '.join(fit['ignored'])}"] if fit["ignored"] else []
+    parts += [f"differences that do not matter: {_shortened(fit['ignored'])}"] if fit["ignored"] else []
     parts += fit["notes"]
     parts += [f"also in the file: {key} ({what})" for key, what in model["extras"].items()]
     return "; ".join(parts)
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
