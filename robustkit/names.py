@@ -32,9 +32,11 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     >>> did_you_mean("gausian-noise", ["gaussian-noise", "fog"])
     "did you mean 'gaussian-noise'?"
     """
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
     found = get_close_matches(name, list(options), n=3, cutoff=0.6)
     if not found:
         return ""
+    if SequenceMatcher(None, name, found[0]).ratio() > 0.9:
+        found = found[:1]
     return "did you mean " + " or ".join(f"'{option}'" for option in found) + "?"

@@ -125,10 +125,10 @@ def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
         raise ConfigError(
             f"attack '{entry.qualified}' needs {needs}, which this robustkit cannot give", "update robustkit"
         )
-    if "eps" not in raw:
-        raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm")}
     parsed = parse_params(entry, own)
+    if "eps" not in raw:
+        raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     for eps in _numbers(raw["eps"], f"{entry.qualified}: eps"):
         if eps < 0:
             raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}", "for example eps=8/255")

@@ -145,7 +145,8 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
     for key, value in raw.items():
         name = normalise(key).replace("-", "_")
         if name not in known:
-            hint = did_you_mean(name, known) or (f"it takes {', '.join(known)}" if known else "it takes none")
+            near = did_you_mean(name, [*known, *sorted(RESERVED)])
+            hint = near or (f"it takes {', '.join(known)}" if known else "it takes none")
             raise ConfigError(f"{entry.component.kind} '{entry.qualified}' has no parameter '{key}'", hint)
         values[name] = value
     try:

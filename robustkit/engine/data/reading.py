@@ -44,6 +44,9 @@ def reading(path: Path, expected: str) -> Iterator[None]:
         path: the file being read.
         expected: what it should be, with its article: `"a .npz archive"`.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A pipe without a writer would be waited for, for ever.
+        raise DataError(f"{path}: expected {expected}, got neither a file nor a folder", "give a regular file")
     try:
         yield
     except _DAMAGE as error:

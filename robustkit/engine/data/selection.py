@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tokenize
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ def _npy_entries(path: Path) -> list[tuple[str, int]]:
     hint = "save the ids as integers of shape (n,)"
     try:
         array: Any = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, tokenize.TokenError) as error:
         raise ConfigError(
             f"{path}: expected a .npy array of sample ids, but reading it failed: {error}", hint
         ) from error

@@ -181,3 +181,12 @@ def test_cifar10_jpeg_as_described(shared):
         np.testing.assert_array_equal(
             data.read(np.array([7, 1999])), archive["images"][[7, 1999]].transpose(0, 3, 1, 2)
         )
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, classes):
+    import os
+
+    os.mkfifo(tmp_path / "images.npy")
+    np.save(tmp_path / "labels.npy", classes)
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        open_layout(tmp_path)
