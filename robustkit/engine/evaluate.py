@@ -26,6 +26,9 @@ from robustkit.store import RunFolder
 
 Columns = dict[str, NDArray[Any]]
 
+ATTACK_BATCH = 32
+"""Samples that are attacked together on a CPU."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -100,7 +103,8 @@ class Evaluator:
         """
         parts: dict[str, list[Columns]] = {model: [] for model in task.cells}
         failed: dict[str, Committed] = {}
-        for ids, images, labels in self._batches(self._chunks[task.chunk]):
+        size = self._size(self._conditions[task.condition])
+        for ids, images, labels in self._batches(self._chunks[task.chunk], size):
             try:
                 degraded = self._degrade(task, images, ids)
             except (Exception, SystemExit) as error:
@@ -113,9 +117,19 @@ class Evaluator:
                         failed[model] = _failure(task, model, error)
         return [failed.get(model) or self._commit(task, model, parts[model]) for model in task.cells]
 
-    def _batches(self, ids: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(ids), self._batch_size):
-            chosen = ids[start : start + self._batch_size]
+    def _size(self, condition: Condition) -> int:
+        """Return how many samples share a pass.
+
+        The last bits of a gradient depend on that number, and the sign of a gradient near zero on its last bits. On a
+        CPU, where small batches cost nothing, attacks therefore have one size whatever the user chose.
+        """
+        if condition.threat_model is None or self._device.type != "cpu":
+            return self._batch_size
+        return min(self._batch_size, ATTACK_BATCH)
+
+    def _batches(self, ids: NDArray[np.int64], size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for start in range(0, len(ids), size):
+            chosen = ids[start : start + size]
             images = torch.from_numpy(self._read(chosen))
             if self._device.type == "cuda":
                 images = images.pin_memory()

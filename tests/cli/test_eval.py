@@ -126,6 +126,34 @@ def test_batch_size_changes_no_perturbed_byte_and_no_prediction(robustkit: Any, 
         np.testing.assert_allclose(records["nll"], second[condition]["nll"], atol=1e-5)
 
 
+GROUPS = """
+import robustkit, torch
+
+class Groups:
+    def run(self, model, inputs, labels, threat_model, keys):
+        with open("groups", "a") as file:
+            print(keys.ids.tolist(), file=file)
+        n = torch.ones(len(inputs), dtype=torch.int64)
+        return robustkit.AttackResult(candidates=inputs, best_loss=n.float(), queries=n, forwards=n, backwards=n)
+
+@robustkit.hookimpl
+def robustkit_attacks():
+    return [robustkit.Attack(name="groups", summary="notes who is attacked together", target=lambda params: Groups())]
+"""
+
+
+def test_who_is_attacked_together_does_not_depend_on_the_batch_size(robustkit: Any, small: Any, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(GROUPS)
+    seen = {}
+    for size in (37, 60, 7):
+        (tmp_path / "groups").unlink(missing_ok=True)
+        command = ["eval", *small.arguments, "--include", "plugin.py", "-a", "groups:eps=0.1", "--batch-size", size]
+        assert robustkit(*command).code == 0
+        seen[size] = (tmp_path / "groups").read_text()
+    assert seen[37] == seen[60]
+    assert seen[7] != seen[60], "the control: a batch smaller than an attack's is kept, for memory's sake"
+
+
 def test_another_seed_changes_the_perturbed_bytes(robustkit: Any, small: Any, tmp_path: Path) -> None:
     """The negative control of the test above: the comparison can fail."""
     for seed in (0, 1):
