@@ -9,7 +9,6 @@ events.jsonl             what happened when: chunks, failures, resumes
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -146,16 +145,11 @@ class RunFolder:
         except OSError as error:
             raise storage_error(path, error) from error
 
-    def read_log(self) -> list[dict[str, Any]]:
-        """Return the event log; a torn last line is left out."""
-        events = []
-        path = self.path / "events.jsonl"
-        if path.is_file():
-            for line in path.read_text("utf8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    events.append(json.loads(line))
-        return events
-
     def clean_up(self) -> None:
-        """Delete what a killed run left half-written."""
+        """Delete what a killed run left half-written, and end a torn last line of the event log."""
         remove_leftovers(self.path)
+        path = self.path / "events.jsonl"
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            # Otherwise the next event would be glued to the torn one, and neither could be read.
+            with path.open("a", encoding="utf8") as file:
+                file.write("\n")
