@@ -30,6 +30,8 @@ class Component:
         params: a class decorated with `robustkit.params`.
         tags: free words to select by.
         citation: the paper or reference that the component follows.
+        caveat: one line that is printed wherever results of the component are: that it is approximate, or how far it
+            follows its source. Empty where there is nothing to say.
     """
 
     kind: ClassVar[str] = "component"
@@ -40,13 +42,14 @@ class Component:
     params: type = NoParams
     tags: tuple[str, ...] = ()
     citation: str = ""
+    caveat: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation(Component):
     """Turns a batch into a degraded batch at a severity, without the model.
 
-    `target(params)` returns an `ImagePerturbation` (see `robustkit.protocols`).
+    `target(params)` returns an `ImagePerturbation`, or for texts a `TextPerturbation` (see `robustkit.protocols`).
 
     Attributes:
         modality: what it perturbs.
@@ -93,14 +96,18 @@ class Attack(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Component):
-    """Turns the per-sample records of one cell into one number with an interval.
+    """Turns what is known about one cell into numbers with intervals.
 
-    `target(params)` returns a callable `(records) -> Estimate` (see `RecordMetric` in `robustkit.protocols`).
+    `target(params)` returns a `RecordMetric` where `needs` is `{"records"}`, and a `ModelMetric` otherwise (see
+    `robustkit.protocols`).
 
     Attributes:
         higher_is_better: the direction that reporters rank by; None where neither is better.
         bounds: the smallest and largest value that is possible; None for unbounded.
-        needs: what it is computed from. `{"records"}` is what this API version offers.
+        needs: what it is computed from. `records`: the stored per-sample records, without the model. `model`: the model
+            and each batch while the cell is computed. `features`: outputs of layers on clean and on degraded inputs.
+        on: the cells that it is computed for: all, those with clean inputs, or those with degraded ones.
+        modality: the kind of inputs that it is for; None for any.
         default: whether `eval` computes it when the user names no metrics.
     """
 
@@ -109,23 +116,30 @@ class Metric(Component):
     higher_is_better: bool | None
     bounds: tuple[float | None, float | None] = (None, None)
     needs: frozenset[str] = frozenset({"records"})
+    on: Literal["every", "clean", "degraded"] = "every"
+    modality: Modality | None = None
     default: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer(Component):
-    """Trains a model. `target(params)` returns the training objective."""
+    """A way to train a model. `target(params, model)` returns an `Objective` (see `robustkit.protocols`).
+
+    Attributes:
+        modality: the kind of inputs that it is for; None for any.
+    """
 
     kind: ClassVar[str] = "trainer"
 
-    modality: Modality = "image"
+    modality: Modality | None = "image"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Component):
     """An architecture that a checkpoint may be loaded into.
 
-    `target(params)` returns a `torch.nn.Module` that maps a normalised (N, C, H, W) batch to (N, classes) logits.
+    `target(params)` returns a `torch.nn.Module` that maps a normalised (N, C, H, W) batch to (N, classes) logits; for
+    texts a `TextNetwork` (see `robustkit.protocols`).
     """
 
     kind: ClassVar[str] = "model"
@@ -135,7 +149,7 @@ class Model(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Component):
-    """Labelled data. `target(params)` returns an `ImageDataset` (see `robustkit.protocols`).
+    """Labelled data. `target(params)` returns an `ImageDataset` or a `TextDataset` (see `robustkit.protocols`).
 
     Attributes:
         modality: what it holds.
@@ -152,7 +166,7 @@ class Dataset(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Reporter(Component):
-    """Writes files from a finished run. `target(params)` returns a callable `(run_folder, output_folder) -> paths`.
+    """Writes files from finished runs. `target(params)` returns a `ReportWriter` (see `robustkit.protocols`).
 
     Attributes:
         formats: the file formats that it writes.
@@ -190,6 +204,7 @@ class Estimate:
         ci_low: lower end of the 95 % interval, or None where none is defined.
         ci_high: upper end.
         interval: how the interval was made, for captions: `"wilson"`, `"bootstrap"` …
+        note: why there is no value, or why it is not to be relied on; empty where nothing is to be said.
     """
 
     value: float | None
@@ -197,6 +212,24 @@ class Estimate:
     ci_low: float | None = None
     ci_high: float | None = None
     interval: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One change of a text.
+
+    Attributes:
+        start: offset of the first character of the original text that is replaced, in code points.
+        end: offset after the last one; equal to `start` for an insertion.
+        text: what stands there afterwards; empty for a deletion.
+        op: what it is, in one word: `substitute`, `insert`, `delete` …
+    """
+
+    start: int
+    end: int
+    text: str
+    op: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from robustkit.analysis.aggregate import results_table
 from robustkit.config import RunConfig, parse_config, write_toml
@@ -15,9 +15,11 @@ from robustkit.engine.executors import Executor
 from robustkit.engine.grid import digest
 from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
+from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
 from robustkit.errors import ConfigError, RobustkitError
 from robustkit.host import Host, load_host
+from robustkit.protocols import ModelMetric
 from robustkit.store import RunFolder
 
 RUNS = Path("runs")
@@ -76,16 +78,18 @@ def evaluate(
     manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
         outcome = execute(plan, folder, observer or Unobserved(), executor)
-        metrics = {name: chosen.compute for name, chosen in plan.metrics.items()}
-        results = results_table(folder, manifest, metrics, outcome.failures)
+        results = results_table(folder, manifest, *_estimators(plan), outcome.failures)
         files = folder.write_results(results.rows)
-        failures = _describe_failures(plan, outcome) + results.failures
+        checks = check_rates(plan, folder)
+        failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
         for name, interval in results.intervals.items():
             manifest["metrics"][name]["interval"] = interval
         manifest |= {
             "status": "finished with failures" if failures else "finished",
             "finished": timestamp(),
             "failures": failures,
+            "notes": results.notes,
+            "checks": checks,
         }
         folder.write_manifest(manifest)
     return Evaluation(
@@ -179,14 +183,39 @@ def _status_kept(folder: RunFolder, manifest: dict[str, Any]) -> Iterator[None]:
         raise
 
 
+def _estimators(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return, by name, the metrics that read records and those that read what was measured."""
+    chosen = plan.metrics.items()
+    return (
+        {name: metric.implementation for name, metric in chosen if not metric.needs_model},
+        {name: cast("ModelMetric", metric.implementation).estimate for name, metric in chosen if metric.needs_model},
+    )
+
+
 def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:
+    failed = [(cell, outcome.failures[cell.key]) for cell in plan.cells if cell.key in outcome.failures]
+    failed += [
+        (cell, f"metric {metric}: {outcome.metric_failures[cell.key, metric]}")
+        for cell in plan.cells
+        for metric in plan.metrics
+        if (cell.key, metric) in outcome.metric_failures
+    ]
+    return [
+        {"model": cell.model, "condition": cell.condition.text, "seed": cell.seed, "error": error}
+        for cell, error in failed
+    ]
+
+
+def _failed_checks(plan: Plan, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a failure for each model under a condition that was not what its severity says."""
     return [
         {
-            "model": cell.model,
-            "condition": cell.condition.text,
-            "seed": cell.seed,
-            "error": outcome.failures[cell.key],
+            "model": model,
+            "condition": check["condition"],
+            "seed": check["seed"],
+            "error": "{check}: aimed at {aim:.4f}, measured {measured:.4f}; {advice}".format(**check),
         }
-        for cell in plan.cells
-        if cell.key in outcome.failures
+        for check in checks
+        if check["status"] == "fail"
+        for model in plan.models
     ]

@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from robustkit.components import Estimate, ThreatModel, View
+from robustkit.components import Edit, Estimate, ThreatModel, View
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from robustkit.analysis.specs import Report
     from robustkit.engine.seeds import Keys
 
 
@@ -46,6 +49,28 @@ class ImagePerturbation(Protocol):
 
         Returns:
             Same shape, dtype, device and range as `images`.
+        """
+        ...
+
+
+class TextPerturbation(Protocol):
+    """A perturbation of texts: it says what to change, and the host changes exactly that.
+
+    The host applies the edits, so a text is unchanged outside them, and measures the character error rate that results:
+    the Levenshtein distance from the original, in code points, over the original's length.
+    """
+
+    def rate(self, severity: float) -> float:
+        """Return the character error rate that this severity aims at, over all texts; 0 at severity 0."""
+        ...
+
+    def edit(self, texts: Sequence[str], keys: Keys, severity: float) -> Sequence[Sequence[Edit]]:
+        """Return the edits of each text, in the order of their offsets, without overlap.
+
+        Args:
+            texts: N texts.
+            keys: one random key a text; every draw comes from here. The same keys are used for all severities.
+            severity: above 0.
         """
         ...
 
@@ -90,14 +115,113 @@ class AttackMethod(Protocol):
 class RecordMetric(Protocol):
     """A metric computed from the stored per-sample records of one cell, without the model."""
 
-    def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate:
-        """Return the estimate.
+    def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate | Mapping[str, Estimate]:
+        """Return the estimate, or several by name: the result's row is then called `METRIC@NAME`.
 
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
                 `forwards`, `backwards`.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricBatch:
+    """One batch of a cell, as a `ModelMetric` sees it.
+
+    Attributes:
+        model: in evaluation mode, parameters frozen; maps `inputs` to (N, classes) float32 logits. Gradients with respect
+            to image inputs flow.
+        inputs: what the model was given: (N, C, H, W) float32 in [0, 1], or N texts.
+        clean: the same samples before the perturbation or attack.
+        labels: (N,) int64, on the model's device.
+        keys: one random key a sample, the metric's own; the same for all conditions and models.
+        features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network's layers.
+        clean_features: the same for `clean`.
+    """
+
+    model: nn.Module
+    inputs: Tensor | list[str]
+    clean: Tensor | list[str]
+    labels: Tensor
+    keys: Keys
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+    clean_features: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+State = Mapping[str, "NDArray[Any]"]
+"""What a `ModelMetric` keeps of some samples: one array a name."""
+
+
+class ModelMetric(Protocol):
+    """A metric that needs the model while a cell is computed.
+
+    What `measure` returns is stored chunk by chunk, so that a killed run computes nothing twice; results are estimated
+    from it later, without the model. A metric that needs `features` has an attribute `layers`: names or shell-style
+    patterns of the network's modules, or empty for its direct children.
+    """
+
+    def measure(self, batch: MetricBatch) -> State:
+        """Return what is to be kept of one batch: values a sample, or sums."""
+        ...
+
+    def merge(self, states: Sequence[State]) -> State:
+        """Return the state of all the samples together; associative. At least one state is given."""
+        ...
+
+    def estimate(self, chunks: Sequence[State]) -> Estimate | Mapping[str, Estimate]:
+        """Return the estimates from the state of each chunk; by name, where there are several, as `RecordMetric`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingBatch:
+    """One batch, as an `Objective` sees it.
+
+    Attributes:
+        inputs: (N, C, H, W) float32 in [0, 1], or N texts.
+        labels: (N,) int64, on the model's device.
+        keys: one random key a sample, different in each epoch.
+        epoch: from 0.
+        epochs: how many there will be.
+    """
+
+    inputs: Tensor | list[str]
+    labels: Tensor
+    keys: Keys
+    epoch: int
+    epochs: int
+
+
+class Objective(Protocol):
+    """A training method: a `torch.nn.Module` that holds the model and whose `forward` reads as the paper does.
+
+    One forward pass of the objective is one training step: whatever the method needs of the model (attacks, several
+    views) happens inside. Inner gradients are taken with `torch.autograd.grad`, never with `backward`.
+    """
+
+    def __call__(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
+        """Return scalar losses by name; `loss` is the one that is minimised, the others are logged."""
+        ...
+
+    def correct(self, batch: TrainingBatch) -> Tensor:
+        """Return (N,) bool: which validation samples count as right. The epoch with the most of them is selected."""
+        ...
+
+
+class TextNetwork(Protocol):
+    """A `torch.nn.Module` that classifies texts."""
+
+    max_length: int
+    """How many code points of a text it reads; what lies behind is cut off, and counted in the manifest."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Return what `forward` takes for these texts, on the CPU; the row of a text does not depend on the others."""
+        ...
+
+    def __call__(self, encoded: Tensor) -> Tensor:
+        """Return (N, classes) logits."""
         ...
 
 
@@ -128,6 +252,36 @@ class ImageDataset(Protocol):
         ...
 
 
+class TextDataset(Protocol):
+    """Labelled texts in a fixed order; a sample's id is its index."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        ...
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """One name a class, or empty if unknown."""
+        ...
+
+    def read(self, ids: NDArray[np.int64]) -> list[str]:
+        """Return the texts of the given ids, none of them empty."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a sha256 that changes whenever a text or a label changes."""
+        ...
+
+
+class ReportWriter(Protocol):
+    """Writes files from what runs have found; it sees numbers only, never a model."""
+
+    def __call__(self, report: Report, folder: Path) -> list[Path]:
+        """Write below `folder`, which exists, and return the files written. The same report gives the same bytes."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoadedCheckpoint:
     """What came out of a checkpoint file.
@@ -137,7 +291,8 @@ class LoadedCheckpoint:
         format: what the file is, for the report: `"torch zip"`, `"safetensors"` …
         unwrapped: the keys that were descended to reach the weights, outermost first.
         extras: what else the file held, one short description each.
-        metadata: `model` (the name of a registered architecture) and `normalize`, where the file itself states them.
+        metadata: what the file itself states: `model` (the name of a registered architecture), `normalize`, `classes`
+            (their names, as JSON), `training` (by what it was trained, as JSON).
     """
 
     weights: Mapping[str, Tensor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,9 @@ from robustkit.components import Estimate
 from robustkit.errors import PluginError
 from robustkit.store import RunFolder
 
-Compute = Callable[[Mapping[str, NDArray[Any]]], Estimate]
+Estimates = Estimate | Mapping[str, Estimate]
+FromRecords = Callable[[Mapping[str, NDArray[Any]]], Estimates]
+FromStates = Callable[[list[dict[str, NDArray[Any]]]], Estimates]
 
 
 @dataclass(kw_only=True)
@@ -24,15 +27,21 @@ class Results:
         rows: one a (model, dataset, condition, seed, metric).
         intervals: by metric, how its intervals were made.
         failures: one entry for each metric that failed on a cell.
+        notes: what the reader of a row should know: why it has no value, or how far to trust it.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     intervals: dict[str, str] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def results_table(
-    folder: RunFolder, manifest: Mapping[str, Any], metrics: Mapping[str, Compute], failed: Collection[str] = ()
+    folder: RunFolder,
+    manifest: Mapping[str, Any],
+    from_records: Mapping[str, FromRecords],
+    from_states: Mapping[str, FromStates],
+    failed: Collection[str] = (),
 ) -> Results:
     """Return the results of all sealed cells, in the order of the manifest's cells.
 
@@ -40,8 +49,9 @@ def results_table(
 
     Args:
         folder: where the records are.
-        manifest: of that run.
-        metrics: by the name that the rows carry.
+        manifest: of that run; its metrics are in the order of the rows.
+        from_records: by the name that the rows carry, the metrics that read records.
+        from_states: those that read what was measured with the model.
         failed: keys of cells that are known to have no result.
     """
     results = Results()
@@ -54,14 +64,43 @@ def results_table(
         for column in records.values():
             # One metric must not be able to change what the next one sees.
             column.setflags(write=False)
-        for name, compute in metrics.items():
-            try:
-                estimate = _checked(compute(records))
-                results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], name, estimate))
-                results.intervals.setdefault(name, estimate.interval)
-            except (Exception, SystemExit) as error:
-                results.failures.append(_failure(cell, f"metric {name}: {type(error).__name__}: {error}"))
+        for name in manifest["metrics"]:
+            if name in from_records:
+                _add(results, cell, manifest, name, partial(from_records[name], records))
+            elif states := _states(folder, cell, manifest, name):
+                _add(results, cell, manifest, name, partial(from_states[name], states))
     return results
+
+
+def _states(
+    folder: RunFolder, cell: Mapping[str, Any], manifest: Mapping[str, Any], name: str
+) -> list[dict[str, NDArray[Any]]] | None:
+    """Return what a metric measured on a cell, or None where it does not apply or has failed."""
+    key = cell["measures"].get(name)
+    return folder.read_measures(key, manifest["chunks"]) if key else None
+
+
+def _add(
+    results: Results,
+    cell: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    name: str,
+    compute: Callable[[], Estimates],
+) -> None:
+    try:
+        estimates = compute()
+        parts = estimates if isinstance(estimates, Mapping) else {"": estimates}
+        rows = {f"{name}@{part}" if part else name: _checked(estimate) for part, estimate in parts.items()}
+    except (Exception, SystemExit) as error:
+        results.failures.append(_failure(cell, f"metric {name}: {type(error).__name__}: {error}"))
+        return
+    for metric, estimate in rows.items():
+        results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], metric, estimate))
+        if estimate.interval or name not in results.intervals:
+            results.intervals[name] = estimate.interval
+        if estimate.note:
+            facts = {key: cell[key] for key in ("model", "condition", "seed")}
+            results.notes.append({**facts, "metric": metric, "note": estimate.note})
 
 
 def _failure(cell: Mapping[str, Any], error: str) -> dict[str, Any]:

@@ -29,9 +29,17 @@ if TYPE_CHECKING:
     help="What the network expects of [0,1] inputs: imagenet, cifar10, 0.5/0.5 …",
 )
 @click.option("--input-size", type=int, metavar="N", help="The wrapped model resizes its inputs to N x N.")
-@click.option("--data", metavar="PATH|NAME", help="IDX folder, .npz, .npy pair, image folder, or a registered dataset.")
+@click.option(
+    "--data",
+    metavar="PATH|NAME",
+    help="IDX folder, .npz, .npy pair, image folder, .tsv or .csv table of texts, or a registered dataset.",
+)
 @click.option("--split", metavar="NAME", help="Part of the data: test (default) or train.")
 @click.option("--view", metavar="SPEC", help="Resize and crop: 224, or resize=256,crop=224,interpolation=bicubic.")
+@click.option(
+    "--text-column", metavar="NAME", help="Column of a .tsv or .csv table that holds the texts. [by its name]"
+)
+@click.option("--label-column", metavar="NAME", help="Column that holds the labels. [by its name]")
 @click.option("--limit", type=int, metavar="N", help="Evaluate N samples, spread evenly over the dataset.")
 @click.option("--indices", metavar="FILE", help="Evaluate the samples whose ids this file lists.")
 @click.option(
@@ -49,7 +57,11 @@ if TYPE_CHECKING:
     help="Add an attack, e.g. pgd:eps=8/255,steps=20. Repeatable.",
 )
 @click.option(
-    "-m", "--metric", multiple=True, metavar="NAME", help="Metric. Repeatable; by default accuracy, NLL, Brier and ECE."
+    "-m",
+    "--metric",
+    multiple=True,
+    metavar="NAME",
+    help="Metric. Repeatable; 'default', or none at all, means accuracy, NLL, Brier and ECE.",
 )
 @click.option("--seed", metavar="N|A..B", help="Seed, or several: what draws random numbers runs under each. [0]")
 @click.option("--precision", metavar="fp32|tf32|bf16|fp16", help="Arithmetic of the forward passes. [fp32]")
@@ -133,7 +145,18 @@ def _read_file(source: str) -> tuple[dict[str, Any], str]:
 
 
 def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
-    for key in ("data", "split", "view", "limit", "indices", "precision", "device", "batch_size"):
+    for key in (
+        "data",
+        "split",
+        "view",
+        "text_column",
+        "label_column",
+        "limit",
+        "indices",
+        "precision",
+        "device",
+        "batch_size",
+    ):
         if options[key] is not None:
             values[key] = options[key]
     for key in ("perturbation", "attack", "metric", "include"):
@@ -227,11 +250,11 @@ def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) 
     """Refuse a gate that could never fail or never pass, before anything is computed for it."""
     if not gates:
         return
-    from robustkit.engine.plan import choose_metrics
+    from robustkit.engine.metrics import choose_metrics
 
     chosen = choose_metrics(config, host)
     for name, _ in gates:
-        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name)]
+        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name.partition("@")[0])]
         if not found:
             raise ConfigError(f"--fail-under: this run has no metric '{name}'", f"it has {', '.join(chosen)}")
         if not getattr(found[0].entry.component, "higher_is_better", False):

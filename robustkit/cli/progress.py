@@ -45,6 +45,8 @@ class Quiet:
         """Show a failure."""
         if row.error:
             _say(f"robustkit: failed: {_label(row)}: {row.error}")
+        for metric, error in row.metric_errors.items():
+            _say(f"robustkit: failed: {_label(row)}: metric {metric}: {error}")
 
     def finished(self) -> None:
         """Show nothing."""
@@ -99,8 +101,10 @@ class Bar(Quiet):
 
     def committed(self, row: Committed) -> None:
         """Advance the bar."""
+        errors = [row.error] if row.error else [f"metric {name}: {error}" for name, error in row.metric_errors.items()]
+        for error in errors:
+            self._progress.console.print(f"failed: {_label(row)}: {error}", style="red", markup=False)
         if row.error:
-            self._progress.console.print(f"failed: {_label(row)}: {row.error}", style="red", markup=False)
             return
         seen = self._seen[row.key]
         seen[0] += row.correct

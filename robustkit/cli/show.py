@@ -55,6 +55,7 @@ def _summary(run: str, manifest: dict[str, Any]) -> str:
         lines.append(f"data {name}: {facts}")
     for name, model in manifest["models"].items():
         lines.append(_model_line(name, model))
+    lines += _warnings(manifest)
     for failure in manifest["failures"]:
         lines.append(f"FAILED {failure['model']} · {failure['condition']}: {failure['error']}")
     if manifest["status"] != "finished":
@@ -62,13 +63,36 @@ def _summary(run: str, manifest: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _warnings(manifest: dict[str, Any]) -> list[str]:
+    """Return what a reader of the results should know: checks that did not pass, caveats, notes."""
+    lines = []
+    for check in manifest.get("checks", []):
+        if check["status"] != "pass":
+            measured = f"aimed at {check['aim']:.4f}, measured {check['measured']:.4f}"
+            lines.append(
+                f"{check['status'].upper()} {check['check']} · {check['condition']}: {measured}; {check['advice']}"
+            )
+    for name, metric in manifest["metrics"].items():
+        if metric.get("caveat"):
+            lines.append(f"metric {name}: {metric['caveat']}")
+    for note in manifest.get("notes", []):
+        lines.append(f"note {note['model']} · {note['condition']} · {note['metric']}: {note['note']}")
+    return lines
+
+
 def _model_line(name: str, model: dict[str, Any]) -> str:
     fit = model["fit"]
     parts = [
         f"model {name}: {model['checkpoint']} ({model['format']}, sha256 {model['sha256'][:12]})",
         f"architecture {model['model']}",
-        f"normalisation {model['normalize']}",
+        *([f"normalisation {model['normalize']}"] if model["normalize"] else []),
     ]
+    training = model.get("training") or {}
+    if training:
+        seed = f", seed {training['seed']}" if "seed" in training else ""
+        parts.append(f"trained with {training.get('trainer', 'an unnamed trainer')}{seed}")
+    if training.get("caveat"):
+        parts.append(f"caveat: {training['caveat']}")
     if model["unwrapped"]:
         parts.append(f"unwrapped {' > '.join(model['unwrapped'])}")
     if fit["stripped"]:

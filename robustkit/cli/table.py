@@ -31,13 +31,22 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int =
 
 
 def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return one line a (model, condition, seed), one column a metric; the first metric with its 95 % interval.
+    """Return tables with one line a (model, condition, seed), one column a metric; the first with its 95 % interval.
 
-    What is the same in every line stands above the table. The other intervals are in the results files: a terminal has
-    no room for them.
+    A metric that has several parts (`linear-cka@conv1` …) gets a table of its own. What is the same in every line
+    stands above a table. The other intervals are in the results files: a terminal has no room for them.
     """
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
     labels = short_labels([row["condition"] for row in rows])
+    tables: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        whole, _, part = row["metric"].partition("@")
+        tables.setdefault(whole if part else "", []).append(row)
+    return "\n".join(_table(whole, found, labels) for whole, found in tables.items())
+
+
+def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
+    """Return one table; `whole` is the metric whose parts the columns are, or empty."""
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
         key = (row["model"], labels[row["condition"]], str(row["seed"]), str(row["n"]))
@@ -47,14 +56,15 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
     columns = [("model", "condition", "seed", "n")[place] for place in varying]
     table = render(
-        [*columns, *(metric.partition("/")[2] for metric in metrics)],
+        [*columns, *(metric.partition("@")[2] if whole else metric.partition("/")[2] for metric in metrics)],
         [
             [*(key[place] for place in varying), *(cells.get(name, "") for name in metrics)]
             for key, cells in lines.items()
         ],
         folding=len(columns),
     )
-    return f"{', '.join([*same, '95 % intervals over samples'])}\n{table}" if lines else ""
+    heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
+    return f"{', '.join(heading)}\n{table}"
 
 
 def short_labels(conditions: Iterable[str]) -> dict[str, str]:

@@ -49,6 +49,10 @@ class RunConfig:
     """Which part of the data, where there are several. Empty: `test`."""
     view: str = ""
     """Resize and crop, for example `224` or `resize=256,crop=224,interpolation=bicubic`."""
+    text_column: str = ""
+    """The column of a table that holds the texts. Empty: found by its name."""
+    label_column: str = ""
+    """The column of a table that holds the labels. Empty: found by its name."""
     limit: Annotated[int, Ge(1)] | None = None
     """Evaluate this many samples, spread evenly over the dataset."""
     indices: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +15,15 @@ from torch import Tensor
 
 from robustkit.components import Attack, Perturbation
 from robustkit.engine.adversarial import attack_batch
+from robustkit.engine.classifier import Classifier
+from robustkit.engine.degrade import Degraded, degrade, hash_batch
 from robustkit.engine.grid import Condition
-from robustkit.engine.outputs import describe_outputs, hash_inputs
-from robustkit.engine.perturb import perturb, to_float
+from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
+from robustkit.engine.metrics import Measurement
+from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
 from robustkit.engine.seeds import Keys
-from robustkit.errors import DataError, RobustkitError
+from robustkit.errors import RobustkitError
 from robustkit.host.validate import build
 from robustkit.store import RunFolder
 
@@ -61,6 +64,7 @@ class Committed:
         correct: how many of them were classified correctly.
         error: why nothing was stored; empty if it was.
         details: the traceback of the error.
+        metric_errors: by metric, why it could not be measured; its other results stand.
     """
 
     model: str
@@ -72,6 +76,16 @@ class Committed:
     correct: int = 0
     error: str = ""
     details: str = ""
+    metric_errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Some samples of a chunk: their ids, what the dataset stores, and the dataset's labels."""
+
+    ids: Tensor
+    inputs: Inputs
+    labels: Tensor
 
 
 class Evaluator:
@@ -84,38 +98,41 @@ class Evaluator:
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self._folder = folder
-        self._chunks = plan.chunks
+        self._plan = plan
         self._conditions = {condition.text: condition for condition in plan.conditions}
-        self._models = {name: model.classifier for name, model in plan.models.items()}
-        self._dataset = plan.dataset
-        self._device = plan.device
-        self._batch_size = plan.config.batch_size
+        self._cells = {cell.key: cell for cell in plan.cells}
         self._built: dict[str, Any] = {}
 
     def __call__(self, task: Task) -> list[Committed]:
         """Compute and store one task.
 
-        A model or component that fails makes its own cell fail and no other.
+        A model, component or metric that fails makes its own cell or rows fail and no other.
 
         Raises:
             DataError: a sample cannot be read.
             RunError: a result cannot be stored.
         """
+        condition = self._conditions[task.condition]
         parts: dict[str, list[Columns]] = {model: [] for model in task.cells}
         failed: dict[str, Committed] = {}
-        size = self._size(self._conditions[task.condition])
-        for ids, images, labels in self._batches(self._chunks[task.chunk], size):
+        measured = {
+            model: Measurement(self._plan.metrics, self._plan.models[model].classifier, condition)
+            for model in task.cells
+        }
+        for batch in self._batches(self._plan.chunks[task.chunk], self._size(condition)):
             try:
-                degraded = self._degrade(task, images, ids)
+                degraded = degrade(
+                    condition, self._implementation(condition), batch.inputs, _keys(condition, task.seed, batch.ids)
+                )
             except (Exception, SystemExit) as error:
                 return [_failure(task, model, error) for model in task.cells]
             for model in task.cells:
                 if model not in failed:
                     try:
-                        parts[model].append(self._evaluate(task, model, degraded, labels, ids))
+                        parts[model].append(self._evaluate(task, model, batch, degraded, measured[model]))
                     except (Exception, SystemExit) as error:
                         failed[model] = _failure(task, model, error)
-        return [failed.get(model) or self._commit(task, model, parts[model]) for model in task.cells]
+        return [failed.get(model) or self._commit(task, model, parts[model], measured[model]) for model in task.cells]
 
     def _size(self, condition: Condition) -> int:
         """Return how many samples share a pass.
@@ -123,72 +140,43 @@ class Evaluator:
         The last bits of a gradient depend on that number, and the sign of a gradient near zero on its last bits. On a
         CPU, where small batches cost nothing, attacks therefore have one size whatever the user chose.
         """
-        if condition.threat_model is None or self._device.type != "cpu":
-            return self._batch_size
-        return min(self._batch_size, ATTACK_BATCH)
+        size = self._plan.config.batch_size
+        if condition.threat_model is None or self._plan.device.type != "cpu":
+            return size
+        return min(size, ATTACK_BATCH)
 
-    def _batches(self, ids: NDArray[np.int64], size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self, ids: NDArray[np.int64], size: int) -> Iterator[Batch]:
+        dataset, device = self._plan.dataset, self._plan.device
         for start in range(0, len(ids), size):
             chosen = ids[start : start + size]
-            images = torch.from_numpy(self._read(chosen))
-            if self._device.type == "cuda":
-                images = images.pin_memory()
-            labels = torch.from_numpy(self._dataset.labels[chosen].astype(np.int64))
-            yield (
-                torch.from_numpy(chosen).to(self._device),
-                images.to(self._device, non_blocking=True),
-                labels.to(self._device),
+            yield Batch(
+                ids=torch.from_numpy(chosen).to(device),
+                inputs=read_inputs(dataset, chosen, device),
+                labels=read_labels(dataset, chosen, device),
             )
 
-    def _read(self, ids: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the images of these ids, checked and owned: what a plugin does to them must not reach the dataset."""
-        try:
-            images = np.ascontiguousarray(self._dataset.read(ids))
-        except RobustkitError:
-            raise
-        except Exception as error:
-            raise DataError(
-                f"reading the samples {ids[0]} to {ids[-1]} failed: {type(error).__name__}: {error}", "mend the dataset"
-            ) from error
-        expected = (len(ids), *self._dataset.view.shape)
-        if images.shape != expected or images.dtype not in (np.uint8, np.float32):
-            raise DataError(
-                f"expected the samples {ids[0]} to {ids[-1]} as {expected} uint8 or float32, "
-                f"got {images.shape} {images.dtype}",
-                "mend the dataset's read()",
-            )
-        return images if images.base is None else images.copy()
-
-    def _degrade(self, task: Task, images: Tensor, ids: Tensor) -> Tensor:
-        condition = self._conditions[task.condition]
-        if condition.kind != "perturbation" or condition.severity is None:
-            return images
-        with torch.no_grad():
-            return perturb(
-                self._implementation(condition), images, _keys(condition, task.seed, ids), condition.severity
-            )
-
-    def _evaluate(self, task: Task, name: str, images: Tensor, labels: Tensor, ids: Tensor) -> Columns:
-        model, condition = self._models[name], self._conditions[task.condition]
-        inputs = to_float(images)
-        columns: Columns = {"id": ids.cpu().numpy(), "label": labels.cpu().numpy()}
+    def _evaluate(self, task: Task, name: str, batch: Batch, degraded: Degraded, measurement: Measurement) -> Columns:
+        model, condition = self._plan.models[name], self._conditions[task.condition]
+        labels, clean = model.translate(batch.labels), to_model(batch.inputs)
+        columns: Columns = {"id": batch.ids.cpu().numpy(), "label": labels.cpu().numpy(), **degraded.columns}
+        inputs: Inputs
         if condition.threat_model is not None:
             inputs, found = attack_batch(
                 self._implementation(condition),
-                model,
-                inputs,
+                cast("Classifier", model.classifier),
+                cast("Tensor", clean),
                 labels,
                 condition.threat_model,
-                _keys(condition, task.seed, ids),
+                _keys(condition, task.seed, batch.ids),
                 condition.component,
             )
             columns |= found
-            columns["input_hash"] = hash_inputs(inputs)
+            columns["input_hash"] = hash_batch(inputs)
         else:
+            inputs = clean if degraded.inputs is batch.inputs else to_model(degraded.inputs)
             # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
-            columns["input_hash"] = hash_inputs(images)
-        with torch.inference_mode():
-            columns |= describe_outputs(model(inputs), labels, ids)
+            columns["input_hash"] = hash_batch(degraded.inputs)
+        columns |= describe_outputs(measurement.logits(inputs, clean, labels, batch.ids, task.seed), labels, batch.ids)
         if "broken_by" in columns:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
@@ -196,16 +184,22 @@ class Evaluator:
         return columns
 
     def _implementation(self, condition: Condition) -> Any:
+        if condition.entry is None:
+            return None
         if condition.text not in self._built:
-            assert condition.entry is not None
             self._built[condition.text] = build(condition.entry, condition.params)
         return self._built[condition.text]
 
-    def _commit(self, task: Task, model: str, parts: list[Columns]) -> Committed:
+    def _commit(self, task: Task, model: str, parts: list[Columns], measurement: Measurement) -> Committed:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        self._folder.commit_chunk(task.cells[model], task.chunk, columns)
+        key = task.cells[model]
+        for name, state in measurement.states().items():
+            # Before the records: where these are stored, so is everything that was measured with them.
+            self._folder.commit_measure(self._plan.metrics[name].key(self._cells[key]), task.chunk, state)
+        self._folder.commit_chunk(key, task.chunk, columns)
         correct = int((columns["prediction"] == columns["label"]).sum())
-        return _row(task, model, n=len(columns["id"]), correct=correct)
+        errors = {name: _describe(error) for name, error in measurement.failures.items()}
+        return _row(task, model, n=len(columns["id"]), correct=correct, metric_errors=errors)
 
 
 def _row(task: Task, model: str, **facts: Any) -> Committed:
@@ -214,20 +208,23 @@ def _row(task: Task, model: str, **facts: Any) -> Committed:
 
 
 def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
-    assert condition.entry is not None
+    if condition.entry is None:
+        return Keys(seed=seed, stream="clean", version=1, ids=ids)
     component = cast("Perturbation | Attack", condition.entry.component)
     return Keys(seed=seed, stream=condition.component, version=component.stream_version, ids=ids)
 
 
 def _failure(task: Task, model: str, error: Exception | SystemExit) -> Committed:
+    return _row(task, model, error=_describe(error), details="".join(traceback.format_exception(error)))
+
+
+def _describe(error: Exception | SystemExit) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        text = f"out of memory ({text}); try a smaller --batch-size"
-    elif isinstance(error, RobustkitError):
-        text = f"{text} ({error.hint})" if error.hint else text
-    else:
-        text = f"{type(error).__name__}: {text}{_place(error)}"
-    return _row(task, model, error=text, details="".join(traceback.format_exception(error)))
+        return f"out of memory ({text}); try a smaller --batch-size"
+    if isinstance(error, RobustkitError):
+        return f"{text} ({error.hint})" if error.hint else text
+    return f"{type(error).__name__}: {text}{_place(error)}"
 
 
 def _place(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.components import Attack, Perturbation, ThreatModel
+from robustkit.components import Attack, Modality, Perturbation, ThreatModel
 from robustkit.config import RunConfig
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
@@ -64,13 +64,13 @@ class Condition:
 CLEAN = Condition(text="clean", kind="clean", severity=0.0)
 
 
-def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]) -> list[Condition]:
+def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int] | None) -> list[Condition]:
     """Return `clean` and every condition that the configuration asks for, each once.
 
     Args:
         config: whose perturbations and attacks are expanded over severities and eps.
         host: where the components are found.
-        shape: (C, H, W) of the view, on which `auto` choices rest.
+        shape: (C, H, W) of the view, on which `auto` choices rest; None for texts.
 
     Raises:
         ConfigError: an unknown name or parameter, a severity out of range, a missing eps, an unknown norm.
@@ -80,22 +80,18 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
         for condition in _perturbations(raw, host, shape):
             found.setdefault(condition.text, condition)
     for raw in config.attack:
-        for condition in _attacks(raw, host):
+        for condition in _attacks(raw, host, shape):
             found.setdefault(condition.text, condition)
     return list(found.values())
 
 
-def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int]) -> Iterator[Condition]:
+def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     entry = _find(host, "perturbation", raw)
     component = cast("Perturbation", entry.component)
-    if component.modality != "image":
-        raise ConfigError(
-            f"perturbation '{entry.qualified}' is for {component.modality}, the data are images",
-            "'robustkit list perturbations' shows those for images",
-        )
+    _check_modality(entry, component.modality, shape)
     own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
     params = parse_params(entry, own)
-    params = resolve_params(entry, params, shape)
+    params = resolve_params(entry, params, shape) if shape is not None else params
     for severity in _numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
         if not 0 <= severity <= max(component.severities):
             raise ConfigError(
@@ -113,9 +109,10 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
         )
 
 
-def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
+def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     entry = _find(host, "attack", raw)
     component = cast("Attack", entry.component)
+    _check_modality(entry, component.modality, shape)
     norm = normalise(str(raw.get("norm", component.norms[0])))
     if norm not in component.norms:
         known = ", ".join(component.norms)
@@ -147,6 +144,16 @@ def _attacks(raw: Mapping[str, Any], host: Host) -> Iterator[Condition]:
             params=params,
             threat_model=threat_model,
             stochastic=component.stochastic,
+        )
+
+
+def _check_modality(entry: Entry, wanted: Modality, shape: tuple[int, int, int] | None) -> None:
+    found = "image" if shape is not None else "text"
+    if wanted != found:
+        kind = entry.component.kind
+        raise ConfigError(
+            f"{kind} '{entry.qualified}' is for {wanted} data, these are {found} data",
+            f"'robustkit list {kind}s' shows those for {found} data",
         )
 
 

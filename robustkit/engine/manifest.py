@@ -20,6 +20,7 @@ from robustkit.components import Metric
 from robustkit.config.schema import as_dict
 from robustkit.engine.grid import Condition, digest
 from robustkit.engine.plan import Plan
+from robustkit.engine.runner import measure_keys
 from robustkit.host import Host
 from robustkit.store import SCHEMA_VERSION
 
@@ -46,13 +47,16 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
                 "n": len(plan.dataset.labels),
                 "evaluated": len(plan.ids),
                 "fingerprint": plan.identity["dataset"],
-                "view": asdict(plan.dataset.view),
+                "modality": plan.modality,
+                "view": plan.identity["view"],
                 "classes": list(plan.dataset.class_names),
             }
         },
         "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
         "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
         "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
+        "notes": [],
+        "checks": [],
         "cells": [
             {
                 "model": cell.model,
@@ -60,6 +64,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
                 "condition": cell.condition.text,
                 "seed": cell.seed,
                 "key": cell.key,
+                "measures": measure_keys(plan, cell),
             }
             for cell in plan.cells
         ],
@@ -115,6 +120,7 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "stochastic": condition.stochastic,
         "versions": condition.versions,
         "citation": condition.entry.component.citation if condition.entry else "",
+        "caveat": condition.entry.component.caveat if condition.entry else "",
     }
 
 
@@ -125,6 +131,7 @@ def _metric(component: Any) -> Mapping[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "bounds": list(metric.bounds),
         "citation": metric.citation,
+        "caveat": metric.caveat,
     }
 
 

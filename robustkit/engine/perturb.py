@@ -53,8 +53,3 @@ def _form(value: Any) -> str:
     if not isinstance(value, Tensor):
         return type(value).__name__
     return f"{tuple(value.shape)} {value.dtype} on {value.device}"
-
-
-def to_float(images: Tensor) -> Tensor:
-    """Return the batch as float32 in [0, 1]."""
-    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images.to(torch.float32)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,27 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from robustkit.components import Metric, View
+from robustkit.components import Modality
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
-from robustkit.config.shorthand import parse_shorthand
-from robustkit.engine.data import apply_view, check_pixels, dataset_name, open_layout, parse_view, select_ids
+from robustkit.engine.data import check_pixels, select_ids
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
+from robustkit.engine.inputs import modality_of
+from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
+from robustkit.engine.open_data import open_data
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
-from robustkit.errors import ConfigError, DataError, PluginError, RobustkitError
-from robustkit.host import Entry, Host
-from robustkit.host.canonical import canonical_name
-from robustkit.host.validate import parse_params
-from robustkit.protocols import ImageDataset, RecordMetric
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChosenMetric:
-    """A metric of a run: its declaration and its implementation."""
-
-    entry: Entry
-    compute: RecordMetric
+from robustkit.engine.text_classifier import TextClassifier
+from robustkit.errors import DataError, RobustkitError
+from robustkit.host import Host
+from robustkit.protocols import ImageDataset, TextDataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +37,7 @@ class Plan:
         device: what computes.
         models: by name, in the order of the configuration.
         dataset: the data.
+        modality: what they are.
         dataset_name: how tables call it.
         ids: the samples to evaluate, ascending.
         chunks: the same, in units of commit.
@@ -57,7 +50,8 @@ class Plan:
     config: RunConfig
     device: torch.device
     models: Mapping[str, PreparedModel]
-    dataset: ImageDataset
+    dataset: ImageDataset | TextDataset
+    modality: Modality
     dataset_name: str
     ids: NDArray[np.int64]
     chunks: list[NDArray[np.int64]]
@@ -77,15 +71,20 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     """
     device = pick_device(config.device)
     check_precision(config.precision, device)
-    metrics = choose_metrics(config, host)
     dataset, name = open_data(config, host)
+    modality = modality_of(dataset)
+    view = cast("ImageDataset", dataset).view if modality == "image" else None
+    metrics = choose_metrics(config, host, modality)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
-    conditions = expand_conditions(config, host, dataset.view.shape)
-    models = prepare_models(config, host, dataset.view.shape, device)
+    conditions = expand_conditions(config, host, view.shape if view else None)
+    models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
+    for model in models.values():
+        layers_of(metrics, model.classifier)
+    models = {model.name: _with_truncation(model, dataset, ids) for model in models.values()}
     common = {
         "dataset": _read_all(dataset, ids, name),
-        "view": asdict(dataset.view),
+        "view": asdict(view) if view else None,
         "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
         "precision": config.precision,
         "memory_format": "contiguous",
@@ -100,6 +99,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         device=device,
         models=models,
         dataset=dataset,
+        modality=modality,
         dataset_name=name,
         ids=ids,
         chunks=split_chunks(ids),
@@ -115,39 +115,27 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     )
 
 
-def open_data(config: RunConfig, host: Host) -> tuple[ImageDataset, str]:
-    """Return the dataset and its name; a path that exists comes before a registered name.
-
-    Raises:
-        ConfigError: neither a path nor a registered dataset.
-        DataError: the path holds nothing that can be read.
-    """
-    view = parse_view(config.view) if config.view else None
-    path = Path(os.path.expanduser(config.data))  # noqa: PTH111 - leaves ~unknown as it is
-    split = config.split or "test"
-    if path.exists():
-        return open_layout(path, split=split, view=view), dataset_name(path, split)
-    raw = parse_shorthand(config.data)
-    try:
-        entry = host.catalog.find("dataset", raw.pop("name"))
-    except ConfigError as error:
-        if "/" in config.data or path.suffix:
-            # It looks like a path: the layout's own message knows the siblings.
-            open_layout(path, split=split, view=view)
-        raise ConfigError(f"--data: '{config.data}' is neither a path nor a registered dataset", error.hint) from None
-    if config.split:
-        # A dataset without such a parameter refuses it, rather than hand out something else than was asked for.
-        raw.setdefault("split", config.split)
-    params = parse_params(entry, raw)
-    dataset = host.build(entry, params)
-    _check_dataset(dataset, entry.qualified)
-    return apply_view(dataset, view), canonical_name(entry, params)
+def _with_truncation(
+    model: PreparedModel, dataset: ImageDataset | TextDataset, ids: NDArray[np.int64]
+) -> PreparedModel:
+    """Return a model of texts with a count of those that it does not read to the end."""
+    if not isinstance(model.classifier, TextClassifier):
+        return model
+    limit = model.classifier.net.max_length
+    cut = model.classifier.truncated(cast("TextDataset", dataset).read(ids))
+    note = f"model '{model.name}' reads {limit} characters: {cut} of {len(ids)} texts are longer"
+    return replace(
+        model,
+        report={**model.report, "max_length": limit, "truncated": cut},
+        notes=(*model.notes, note) if cut else model.notes,
+    )
 
 
-def _read_all(dataset: ImageDataset, ids: NDArray[np.int64], name: str) -> str:
+def _read_all(dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], name: str) -> str:
     """Check the pixels that will be used and return the dataset's fingerprint."""
     try:
-        check_pixels(dataset, ids)
+        if modality_of(dataset) == "image":
+            check_pixels(cast("ImageDataset", dataset), ids)
         return dataset.fingerprint()
     except RobustkitError:
         raise
@@ -157,52 +145,11 @@ def _read_all(dataset: ImageDataset, ids: NDArray[np.int64], name: str) -> str:
         ) from error
 
 
-def _check_dataset(dataset: Any, name: str) -> None:
-    """Raise PluginError where a plugin's dataset is not what `ImageDataset` says."""
-    labels, view = getattr(dataset, "labels", None), getattr(dataset, "view", None)
-    wrong = ""
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
-        wrong = f"labels must be a non-empty (n,) array of integers, got {labels!r:.60}"
-    elif not isinstance(view, View):
-        wrong = f"view must be a robustkit.View, got {view!r:.60}"
-    elif not all(callable(getattr(dataset, method, None)) for method in ("read", "fingerprint")):
-        wrong = "it must have the methods read and fingerprint"
-    if wrong:
-        raise PluginError(f"dataset '{name}': {wrong}", "robustkit.testing.check_dataset shows what a dataset must do")
-
-
-def choose_metrics(config: RunConfig, host: Host) -> dict[str, ChosenMetric]:
-    """Return the metrics of a run by name; without a choice, the first-party default ones.
-
-    Raises:
-        ConfigError: an unknown name or parameter, or a metric that needs more than stored records.
-    """
-    names = config.metric or tuple(
-        entry.qualified
-        for entry in host.catalog.all("metric")
-        if entry.first_party and cast("Metric", entry.component).default
-    )
-    chosen = {}
-    for name in names:
-        raw = parse_shorthand(name)
-        entry = host.catalog.find("metric", raw.pop("name"))
-        missing = sorted(cast("Metric", entry.component).needs - {"records"})
-        if missing:
-            raise ConfigError(
-                f"metric '{entry.qualified}' needs {', '.join(missing)}, which this robustkit cannot give",
-                "update robustkit, or leave the metric out",
-            )
-        params = parse_params(entry, raw)
-        text = canonical_name(entry, params) if raw else entry.qualified
-        chosen[text] = ChosenMetric(entry=entry, compute=host.build(entry, params))
-    if not chosen:
-        raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
-    return chosen
-
-
-def _check_labels(dataset: ImageDataset, ids: NDArray[np.int64], models: Mapping[str, PreparedModel]) -> None:
-    labels = dataset.labels[ids]
+def _check_labels(
+    dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], models: Mapping[str, PreparedModel]
+) -> None:
     for name, model in models.items():
+        labels = model.translate(torch.from_numpy(dataset.labels[ids].astype(np.int64))).cpu().numpy()
         outside = (labels < 0) | (labels >= model.classes)
         if outside.any():
             first = int(np.flatnonzero(outside)[0])

@@ -61,11 +61,13 @@ class Outcome:
         computed: chunks computed now.
         reused: chunks that were stored already.
         failures: by cell key, why a cell has no result.
+        metric_failures: by cell key and metric, why a metric could not be measured.
     """
 
     computed: int = 0
     reused: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    metric_failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -126,8 +128,22 @@ def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executo
 
 def _missing(plan: Plan, folder: RunFolder) -> dict[str, set[int]]:
     return {
-        cell.key: {chunk for chunk, ids in enumerate(plan.chunks) if not folder.has_chunk(cell.key, chunk, ids)}
+        cell.key: {
+            chunk
+            for chunk, ids in enumerate(plan.chunks)
+            if not folder.has_chunk(cell.key, chunk, ids)
+            or not all(folder.has_measure(key, chunk) for key in measure_keys(plan, cell).values())
+        }
         for cell in plan.cells
+    }
+
+
+def measure_keys(plan: Plan, cell: Cell) -> dict[str, str]:
+    """Return, by metric, the content addresses of what is measured on a cell."""
+    return {
+        name: metric.key(cell)
+        for name, metric in plan.metrics.items()
+        if metric.needs_model and metric.applies_to(cell.condition)
     }
 
 
@@ -152,3 +168,6 @@ def _take(row: Committed, folder: RunFolder, outcome: Outcome) -> None:
     else:
         outcome.computed += 1
         folder.log("committed", **facts, n=row.n)
+    for metric, error in row.metric_errors.items():
+        outcome.metric_failures[row.key, metric] = error
+        folder.log("metric failed", **facts, metric=metric, error=error)

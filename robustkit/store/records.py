@@ -41,12 +41,19 @@ ATTACK_COLUMNS: dict[str, Any] = {
 """Further columns under an attack. `broken_by` is `clean` for a sample that was wrong before, the attack's name for one
 that it broke, and empty for one that held."""
 
+TEXT_COLUMNS: dict[str, Any] = {
+    "cer": pa.float32(),
+    "edits": pa.string(),
+}
+"""Further columns for texts that were perturbed: the measured character error rate, and the edits as a JSON list of
+`[start, end, removed, inserted, op]`, with offsets into the original."""
+
 _KEY = b"robustkit"
 
 
 def encode_chunk(records: Mapping[str, NDArray[Any]], cell: str, chunk: int) -> bytes:
     """Return the parquet bytes of one chunk; equal records give equal bytes."""
-    types = {**RECORD_COLUMNS, **ATTACK_COLUMNS}
+    types = {**RECORD_COLUMNS, **ATTACK_COLUMNS, **TEXT_COLUMNS}
     schema = pa.schema([pa.field(name, types[name]) for name in types if name in records])
     table = pa.Table.from_arrays([pa.array(records[field.name], type=field.type) for field in schema], schema=schema)
     stamp = {"schema": SCHEMA_VERSION, "cell": cell, "chunk": chunk, "sha256": _digest(_columns(table))}

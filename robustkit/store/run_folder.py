@@ -3,6 +3,7 @@
 manifest.json            what was run, on what, with what; written first
 config.toml              the resolved configuration; `robustkit eval --config` takes it
 records/CELL/00000.parquet   per-sample records, one file a chunk, under the cell's content address
+measures/KEY/00000.safetensors   states of metrics that need the model, one file a chunk, by cell and metric
 results.csv  results.json    the results table
 events.jsonl             what happened when: chunks, failures, resumes
 """
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from robustkit.errors import DataError
 from robustkit.names import did_you_mean
 from robustkit.store.atomic import remove_leftovers, storage_error, write_atomically
+from robustkit.store.measures import encode_state, read_state
 from robustkit.store.records import SCHEMA_VERSION, concatenate, encode_chunk, read_chunk
 
 RESULT_COLUMNS = (
@@ -110,6 +112,24 @@ class RunFolder:
         read = [self.read_chunk(cell, chunk) for chunk in range(chunks)]
         present = [records for records in read if records is not None]
         return concatenate(present) if len(present) == chunks else None
+
+    def measure_path(self, key: str, chunk: int) -> Path:
+        """Where the state of a metric on a chunk is; the key stands for cell and metric."""
+        return self.path / "measures" / key[:32] / f"{chunk:05d}.safetensors"
+
+    def commit_measure(self, key: str, chunk: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Store the state of a metric on one chunk."""
+        write_atomically(self.measure_path(key, chunk), encode_state(state, key, chunk))
+
+    def has_measure(self, key: str, chunk: int) -> bool:
+        """Return whether the state of a metric on a chunk is stored whole."""
+        return read_state(self.measure_path(key, chunk), key, chunk) is not None
+
+    def read_measures(self, key: str, chunks: int) -> list[dict[str, NDArray[Any]]] | None:
+        """Return the states of a metric on all chunks, or None unless all are stored."""
+        read = [read_state(self.measure_path(key, chunk), key, chunk) for chunk in range(chunks)]
+        present = [state for state in read if state is not None]
+        return present if len(present) == chunks else None
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
         """Write the results table as CSV and JSON and return the two paths."""

@@ -9,7 +9,12 @@ from robustkit.engine.checkpoint.sniff import sniff
 from robustkit.engine.checkpoint.unwrap import unwrap
 from robustkit.protocols import CheckpointOptions, LoadedCheckpoint
 
-_DECLARED = {"robustkit.model": "model", "robustkit.normalize": "normalize"}
+_DECLARED = {
+    "robustkit.model": "model",
+    "robustkit.normalize": "normalize",
+    "robustkit.classes": "classes",
+    "robustkit.training": "training",
+}
 
 
 def open_checkpoint(path: Path, options: CheckpointOptions) -> LoadedCheckpoint:

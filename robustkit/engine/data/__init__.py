@@ -1,10 +1,11 @@
-"""Opening labelled images, whatever layout they are stored in; no torch is needed here."""
+"""Opening labelled images and texts, whatever layout they are stored in; no torch is needed here."""
 
 from robustkit.engine.data.image_folder import ImageFolder
 from robustkit.engine.data.layout import dataset_name, open_layout
 from robustkit.engine.data.numpy_dataset import NumpyDataset
 from robustkit.engine.data.pixels import check_pixels
 from robustkit.engine.data.selection import select_ids
+from robustkit.engine.data.table import TextTable, is_table, open_table
 from robustkit.engine.data.view import INTERPOLATIONS, ViewRequest, parse_view
 from robustkit.engine.data.viewed import ViewedDataset, apply_view
 
@@ -12,12 +13,15 @@ __all__ = [
     "INTERPOLATIONS",
     "ImageFolder",
     "NumpyDataset",
+    "TextTable",
     "ViewRequest",
     "ViewedDataset",
     "apply_view",
     "check_pixels",
     "dataset_name",
+    "is_table",
     "open_layout",
+    "open_table",
     "parse_view",
     "select_ids",
 ]

@@ -14,7 +14,7 @@ from robustkit.engine.data.viewed import apply_view
 from robustkit.errors import DataError
 from robustkit.protocols import ImageDataset
 
-_ARRAY_SUFFIXES = (".npz", ".npy", ".gz")
+_FILE_SUFFIXES = (".npz", ".npy", ".gz", ".tsv", ".csv")
 
 
 def open_layout(path: str | Path, *, split: str = "test", view: ViewRequest | None = None) -> ImageDataset:
@@ -59,10 +59,12 @@ def dataset_name(path: str | Path, split: str) -> str:
     location = Path(path).expanduser().absolute()
     if ".." in location.parts:
         location = location.resolve()
-    if location.suffix in _ARRAY_SUFFIXES:
+    if location.suffix in _FILE_SUFFIXES:
         return f"{location.parent.name}/{location.stem}"
     if location.name in SPLITS or is_idx_images(location):
         return f"{location.parent.name}/{location.name}"
+    if location.is_file():
+        return f"{location.parent.name}/{location.stem}"
     has_splits = not location.is_dir() or any(_names_split(entry.name) for entry in visible(location))
     return f"{location.name}/{split}" if has_splits else location.name
 

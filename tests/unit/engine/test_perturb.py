@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from robustkit import Keys
-from robustkit.engine.perturb import perturb, to_float
+from robustkit.engine.inputs import to_model
+from robustkit.engine.perturb import perturb
 from robustkit.errors import PluginError
 
 
@@ -64,8 +65,8 @@ def test_floats_outside_the_range_are_refused(value: float) -> None:
             return torch.full_like(images, value)
 
     with pytest.raises(PluginError, match="outside"):
-        perturb(Broken(), to_float(IMAGES), keys(3), 1.0)
+        perturb(Broken(), to_model(IMAGES), keys(3), 1.0)
 
 
 def test_uint8_becomes_the_unit_range() -> None:
-    assert to_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0.0, 0.2, 1.0])
+    assert to_model(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0.0, 0.2, 1.0])

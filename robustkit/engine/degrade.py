@@ -1,0 +1,51 @@
+"""Applies a condition to a batch, as far as that needs no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robustkit.engine.edits import degrade_texts, hash_texts
+from robustkit.engine.grid import Condition
+from robustkit.engine.inputs import Inputs
+from robustkit.engine.outputs import hash_inputs
+from robustkit.engine.perturb import perturb
+from robustkit.engine.seeds import Keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Degraded:
+    """A batch after its perturbation.
+
+    Attributes:
+        inputs: the batch, in the form in which it came.
+        columns: what is recorded of each sample: for texts the character error rate and the edits.
+    """
+
+    inputs: Inputs
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def degrade(condition: Condition, implementation: Any, inputs: Inputs, keys: Keys) -> Degraded:
+    """Return the batch as the condition leaves it; clean batches and those to be attacked are left as they are.
+
+    Raises:
+        PluginError: the perturbation does not keep its contract.
+    """
+    if condition.kind != "perturbation" or condition.severity is None:
+        return Degraded(inputs=inputs)
+    if isinstance(inputs, Tensor):
+        with torch.no_grad():
+            return Degraded(inputs=perturb(implementation, inputs, keys, condition.severity))
+    found = degrade_texts(implementation, inputs, keys, condition.severity)
+    return Degraded(inputs=found.texts, columns={"cer": found.cer, "edits": np.asarray(found.log, dtype=object)})
+
+
+def hash_batch(inputs: Inputs) -> NDArray[np.int64]:
+    """Return one 64-bit hash a sample of exactly what is given to the model."""
+    return hash_inputs(inputs) if isinstance(inputs, Tensor) else hash_texts(inputs)

@@ -1,0 +1,207 @@
+"""The metrics of a run: which there are, what each needs, and the states of those that need the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robustkit.components import Metric, Modality
+from robustkit.config import RunConfig
+from robustkit.config.shorthand import parse_shorthand
+from robustkit.engine.classifier import Classifier
+from robustkit.engine.features import capture_features, find_layers
+from robustkit.engine.grid import Cell, Condition, digest
+from robustkit.engine.inputs import Inputs
+from robustkit.engine.seeds import Keys
+from robustkit.engine.text_classifier import TextClassifier
+from robustkit.errors import ConfigError, PluginError
+from robustkit.host import Entry, Host
+from robustkit.host.canonical import canonical_name
+from robustkit.host.validate import parse_params
+from robustkit.protocols import MetricBatch, ModelMetric, RecordMetric, State
+
+WrappedModel = Classifier | TextClassifier
+
+DEFAULT = "default"
+"""What `--metric` calls the metrics that are computed when none is named."""
+
+_NEEDS = frozenset({"records", "model", "features"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenMetric:
+    """A metric of a run.
+
+    Attributes:
+        entry: its declaration.
+        identity: its canonical name with every parameter.
+        implementation: a `RecordMetric`, or a `ModelMetric`.
+    """
+
+    entry: Entry
+    identity: str
+    implementation: RecordMetric | ModelMetric
+
+    @property
+    def declaration(self) -> Metric:
+        """What the plugin says about it."""
+        return cast("Metric", self.entry.component)
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it is measured while the cell is computed."""
+        return self.declaration.needs != {"records"}
+
+    def applies_to(self, condition: Condition) -> bool:
+        """Return whether cells with this condition have it."""
+        return self.declaration.on in ("every", "clean" if condition.kind == "clean" else "degraded")
+
+    def key(self, cell: Cell) -> str:
+        """Return the content address of its states on a cell."""
+        return digest({"cell": cell.key, "metric": self.identity, "version": self.entry.version})
+
+
+def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = None) -> dict[str, ChosenMetric]:
+    """Return the metrics of a run by name; without a choice, the first-party default ones.
+
+    Args:
+        config: whose metrics are meant.
+        host: where they are found.
+        modality: what the data are; None where that is not known yet.
+
+    Raises:
+        ConfigError: an unknown name or parameter, or a metric for another kind of data.
+        PluginError: a metric needs what robustkit does not know.
+    """
+    defaults = [
+        entry.qualified
+        for entry in host.catalog.all("metric")
+        if entry.first_party and cast("Metric", entry.component).default
+    ]
+    chosen = {}
+    for name in config.metric or (DEFAULT,):
+        for text in defaults if name == DEFAULT else [name]:
+            metric = _choose(text, host, modality)
+            chosen[metric.identity if ":" in text else metric.entry.qualified] = metric
+    if not chosen:
+        raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
+    return chosen
+
+
+def _choose(text: str, host: Host, modality: Modality | None) -> ChosenMetric:
+    raw = parse_shorthand(text)
+    entry = host.catalog.find("metric", raw.pop("name"))
+    declaration = cast("Metric", entry.component)
+    if modality and declaration.modality not in (None, modality):
+        raise ConfigError(
+            f"metric '{entry.qualified}' is for {declaration.modality} data, these are {modality} data",
+            "'robustkit list metrics' shows the others",
+        )
+    unknown = sorted(declaration.needs - _NEEDS)
+    if unknown:
+        raise PluginError(
+            f"metric '{entry.qualified}' needs {', '.join(unknown)}, which this robustkit cannot give",
+            "update robustkit, or leave the metric out",
+        )
+    params = parse_params(entry, raw)
+    return ChosenMetric(entry=entry, identity=canonical_name(entry, params), implementation=host.build(entry, params))
+
+
+class Measurement:
+    """Measures, batch by batch, what the metrics of one cell need of the model.
+
+    Attributes:
+        failures: by metric, why it has no state for this chunk.
+    """
+
+    def __init__(self, metrics: Mapping[str, ChosenMetric], model: WrappedModel, condition: Condition) -> None:
+        self._metrics = {
+            name: metric for name, metric in metrics.items() if metric.needs_model and metric.applies_to(condition)
+        }
+        self._model = model
+        self._layers = layers_of(self._metrics, model)
+        self._states: dict[str, list[State]] = {name: [] for name in self._metrics}
+        self.failures: dict[str, Exception | SystemExit] = {}
+
+    def logits(self, inputs: Inputs, clean: Inputs, labels: Tensor, ids: Tensor, seed: int) -> Tensor:
+        """Return the logits of a batch, and measure it in passing.
+
+        Args:
+            inputs: as the model takes them.
+            clean: the same samples before the perturbation or attack.
+            labels: (N,).
+            ids: (N,) sample ids.
+            seed: the root of the random keys.
+        """
+        layers = tuple(dict.fromkeys(layer for found in self._layers.values() for layer in found))
+        with torch.no_grad(), capture_features(self._model, layers) as found:
+            logits: Tensor = self._model(inputs)
+            features, clean_features = dict(found), dict(found)
+            if layers and clean is not inputs:
+                self._model(clean)
+                clean_features = dict(found)
+        for name, metric in self._metrics.items():
+            if name in self.failures:
+                continue
+            batch = MetricBatch(
+                model=self._model,
+                inputs=_own(inputs),
+                clean=_own(clean),
+                labels=labels.clone(),
+                keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
+                features={layer: features[layer] for layer in self._layers[name]},
+                clean_features={layer: clean_features[layer] for layer in self._layers[name]},
+            )
+            try:
+                self._states[name].append(_checked(cast("ModelMetric", metric.implementation).measure(batch), name))
+            except (Exception, SystemExit) as error:
+                self.failures[name] = error
+        return logits
+
+    def states(self) -> dict[str, State]:
+        """Return the state of each metric for all batches together."""
+        merged: dict[str, State] = {}
+        for name, states in self._states.items():
+            if name in self.failures:
+                continue
+            try:
+                implementation = cast("ModelMetric", self._metrics[name].implementation)
+                merged[name] = _checked(implementation.merge(states), name)
+            except (Exception, SystemExit) as error:
+                self.failures[name] = error
+        return merged
+
+
+def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[str, tuple[str, ...]]:
+    """Return, for each metric, the layers of a model whose features it needs.
+
+    Raises:
+        ConfigError: a metric names a layer that the model has not.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, metric in metrics.items():
+        needs = "features" in metric.declaration.needs
+        found[name] = find_layers(model, getattr(metric.implementation, "layers", ())) if needs else ()
+    return found
+
+
+def _own(inputs: Inputs) -> Inputs:
+    """Return a copy: what one metric does to its batch must not reach the next."""
+    return inputs.clone() if isinstance(inputs, Tensor) else list(inputs)
+
+
+def _checked(state: Any, name: str) -> dict[str, NDArray[Any]]:
+    arrays = {key: np.asarray(value) for key, value in dict(state).items()}
+    wrong = [key for key, array in arrays.items() if array.dtype.kind not in "biuf"]
+    if wrong:
+        raise PluginError(
+            f"metric {name}: expected numbers as '{wrong[0]}', got {type(state[wrong[0]]).__name__}",
+            "this is a defect of the metric: a state is a mapping from names to numpy arrays",
+        )
+    return arrays

@@ -1,0 +1,93 @@
+"""Layers: found by name or pattern, captured while a network runs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from robustkit.engine.classifier import Classifier
+from robustkit.engine.features import capture_features, find_layers, pool_features
+from robustkit.engine.normalize import parse_normalize
+from robustkit.errors import ConfigError, DataError
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+        self.second = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.relu(self.first(x)))
+
+
+class Repeating(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice = nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.twice(self.twice(x))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        ((), ("first", "second")),
+        (("second", "first"), ("first", "second")),
+        (("first.*",), ("first.0", "first.1")),
+        (("*1", "second", "s*"), ("first.1", "second")),
+    ],
+)
+def test_layers_are_found_in_the_order_of_the_network_each_once(
+    patterns: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    assert find_layers(Two(), patterns) == found
+
+
+def test_a_wrapped_model_means_its_network() -> None:
+    assert find_layers(Classifier(Two(), parse_normalize("none"))) == ("first", "second")
+
+
+def test_a_layer_that_is_not_there_has_a_near_name() -> None:
+    with pytest.raises(ConfigError, match="no layer of Two matches 'frist'") as raised:
+        find_layers(Two(), ("second", "frist"))
+    assert "did you mean 'first'" in raised.value.hint
+
+
+def test_captured_is_what_the_layer_returned_and_gradients_flow() -> None:
+    net, inputs = Two(), torch.linspace(0, 1, 8).view(2, 1, 2, 2).requires_grad_()
+    with capture_features(net, ("first", "second")) as found:
+        output = net(inputs)
+    assert found["second"] is output
+    assert torch.equal(found["first"], net.first(inputs))
+    (gradient,) = torch.autograd.grad(found["first"].sum(), inputs)
+    assert torch.equal(gradient[0].flatten(), net.first[1].weight.sum(dim=0))
+
+
+def test_the_last_output_of_a_layer_counts_and_no_hook_stays() -> None:
+    net = Repeating()
+    with capture_features(net, ("twice",)) as found:
+        output = net(torch.ones(1, 2))
+    assert found["twice"] is output
+    net(torch.zeros(1, 2))
+    assert found["twice"] is output
+
+
+def test_a_layer_without_a_tensor_is_an_error() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"x": x}
+
+    net = nn.Sequential(Odd())
+    with capture_features(net, ("0",)), pytest.raises(DataError, match="layer '0' returns dict"):
+        net(torch.ones(1, 2))
+
+
+def test_pooling_is_the_mean_over_positions() -> None:
+    maps = torch.arange(24.0).view(1, 2, 3, 4)
+    assert pool_features(maps).tolist() == [[5.5, 17.5]]
+    assert pool_features(maps.view(1, 2, 12)).tolist() == [[5.5, 17.5]]
+    with pytest.raises(DataError, match="expected"):
+        pool_features(torch.ones(3))

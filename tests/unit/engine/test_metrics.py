@@ -1,0 +1,198 @@
+"""Metrics that need the model: what they are handed, what is stored, what becomes of one that fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robustkit.errors import ConfigError, PluginError
+from robustkit.evaluation import evaluate
+from robustkit.store import RunFolder
+
+PLUGIN = '''
+import numpy as np
+import torch
+import robustkit
+
+
+class MeanLogit:
+    """Mean of the highest logit: a value a sample."""
+
+    def __init__(self, params):
+        pass
+
+    def measure(self, batch):
+        with torch.no_grad():
+            return {"top": batch.model(batch.inputs).amax(dim=1).double().cpu().numpy()}
+
+    def merge(self, states):
+        return {"top": np.concatenate([state["top"] for state in states])}
+
+    def estimate(self, chunks):
+        top = np.concatenate([chunk["top"] for chunk in chunks])
+        return robustkit.Estimate(value=float(top.mean()), n=len(top), note="only a test")
+
+
+@robustkit.params
+class DriftParams:
+    layers: tuple[str, ...] = ()
+
+
+class Drift:
+    """Mean absolute change of each layer: a sum a layer."""
+
+    def __init__(self, params):
+        self.layers = params.layers
+
+    def measure(self, batch):
+        n = len(batch.labels)
+        change = {name: batch.features[name] - batch.clean_features[name] for name in batch.features}
+        return {"n": np.array(float(n)), **{k: np.array(n * float(v.abs().double().mean())) for k, v in change.items()}}
+
+    def merge(self, states):
+        return {key: np.sum([state[key] for state in states], axis=0) for key in states[0]}
+
+    def estimate(self, chunks):
+        total = self.merge(chunks)
+        n = total.pop("n")
+        return {name: robustkit.Estimate(value=float(value / n), n=int(n)) for name, value in total.items()}
+
+
+class Spoiling(MeanLogit):
+    """Fails on every batch, after writing into what it was handed."""
+
+    def measure(self, batch):
+        batch.inputs.zero_()
+        batch.labels.zero_()
+        raise ValueError("boom")
+
+
+@robustkit.hookimpl
+def robustkit_metrics():
+    def declare(name, target, needs, **more):
+        return robustkit.Metric(
+            name=name, summary="s", target=target, higher_is_better=None, needs=frozenset({needs}), **more
+        )
+
+    return [
+        declare("a-spoiler", Spoiling, "model"),
+        declare("mean-logit", MeanLogit, "model", on="clean"),
+        declare("drift", Drift, "features", params=DriftParams, on="degraded"),
+        declare("telepathic", Drift, "telepathy"),
+        declare("wordy", MeanLogit, "model", modality="text"),
+    ]
+'''
+CHECKPOINTS = Path(__file__).resolve().parents[3] / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "my_lab.py").write_text(PLUGIN)
+    return {
+        "model": [{"checkpoint": str(sorted(CHECKPOINTS.glob("*.safetensors"))[0]), "name": "m"}],
+        "data": "zoo/fashion-mnist-mini",
+        "limit": 40,
+        "perturbation": ["gaussian-noise:severity=3"],
+        "metric": ["accuracy", "mean-logit", "drift:layers=[conv1,linear]"],
+        "include": [str(tmp_path / "my_lab.py")],
+        "device": "cpu",
+    }
+
+
+def values(rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
+    return {(row["condition"].partition(":")[0], row["metric"].partition("/")[2]): row["value"] for row in rows}
+
+
+def test_each_is_computed_on_its_kind_of_cell(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate(config, out=tmp_path / "run")
+    found = values(done.rows)
+    drift = "drift:layers=[conv1,linear]"
+    assert not done.failures
+    assert set(found) == {
+        ("clean", "accuracy"),
+        ("clean", "mean-logit"),
+        ("corruptions/gaussian-noise", "accuracy"),
+        ("corruptions/gaussian-noise", f"{drift}@conv1"),
+        ("corruptions/gaussian-noise", f"{drift}@linear"),
+    }
+    assert found["corruptions/gaussian-noise", f"{drift}@conv1"] > 0
+    assert not done.failures
+    assert done.folder.read_manifest()["notes"] == [
+        {"model": "m", "condition": "clean", "seed": 0, "metric": "my-lab/mean-logit", "note": "only a test"}
+    ]
+
+
+def test_features_of_the_unchanged_input_do_not_drift(config: dict[str, Any], tmp_path: Path) -> None:
+    config["perturbation"] = ["gaussian-noise:severity=0"]
+    found = values(evaluate(config, out=tmp_path / "run").rows)
+    assert found["corruptions/gaussian-noise", "drift:layers=[conv1,linear]@linear"] == 0
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_the_batch_size_does_not_matter(config: dict[str, Any], tmp_path: Path, size: int) -> None:
+    whole = values(evaluate(config, out=tmp_path / "whole").rows)
+    parts = values(evaluate({**config, "batch_size": size}, out=tmp_path / "parts").rows)
+    assert parts == pytest.approx(whole, rel=1e-5)
+
+
+def test_one_that_fails_costs_only_its_own_rows(config: dict[str, Any], tmp_path: Path) -> None:
+    alone = values(evaluate(config, out=tmp_path / "alone").rows)
+    config["metric"] = ["a-spoiler", *config["metric"]]
+    done = evaluate(config, out=tmp_path / "run")
+    assert values(done.rows) == alone
+    assert [failure["error"] for failure in done.failures] == [
+        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 56)"
+    ] * 2
+
+
+def test_a_metric_that_is_added_to_a_finished_run_is_measured_and_then_kept(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    plain = evaluate({**config, "metric": ["accuracy"]}, out=tmp_path / "run")
+    assert plain.outcome.computed == 2
+    more = evaluate(config, out=tmp_path / "run", resume=True)
+    assert (more.outcome.computed, more.outcome.reused) == (2, 0)
+    again = evaluate(config, out=tmp_path / "run", resume=True)
+    assert (again.outcome.computed, again.outcome.reused) == (0, 2)
+    assert again.rows == more.rows
+
+
+def test_a_damaged_state_is_measured_again(config: dict[str, Any], tmp_path: Path) -> None:
+    first = evaluate(config, out=tmp_path / "run")
+    state = next((tmp_path / "run" / "measures").rglob("*.safetensors"))
+    content = bytearray(state.read_bytes())
+    content[-3] ^= 1
+    state.write_bytes(content)
+    again = evaluate(config, out=tmp_path / "run", resume=True)
+    assert again.outcome.computed == 1
+    assert again.rows == first.rows
+
+
+def test_an_unknown_layer_is_named_before_anything_is_computed(config: dict[str, Any], tmp_path: Path) -> None:
+    config["metric"] = ["drift:layers=[conv11]"]
+    with pytest.raises(ConfigError, match="no layer of SmallCnn matches 'conv11'") as raised:
+        evaluate(config, out=tmp_path / "run")
+    assert "conv1" in raised.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_needs_and_modality_are_checked(config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="needs telepathy"):
+        evaluate({**config, "metric": ["telepathic"]}, out=tmp_path / "run")
+    with pytest.raises(ConfigError, match="is for text data, these are image data"):
+        evaluate({**config, "metric": ["wordy"]}, out=tmp_path / "run")
+
+
+def test_states_are_stamped_with_what_they_are_of(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.commit_measure("a" * 64, 0, {"x": np.arange(3.0)})
+    assert folder.has_measure("a" * 64, 0)
+    assert not folder.has_measure("a" * 63 + "b", 0)
+    folder.measure_path("a" * 64, 1).write_bytes(folder.measure_path("a" * 64, 0).read_bytes())
+    assert not folder.has_measure("a" * 64, 1)
+    header = folder.measure_path("a" * 64, 0).read_bytes()
+    assert json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"].keys() == {"robustkit"}
