@@ -19,6 +19,7 @@ _PUBLIC = {
         "Attack",
         "Component",
         "Dataset",
+        "Edit",
         "Estimate",
         "Metric",
         "Model",
@@ -37,13 +38,47 @@ _PUBLIC = {
         "ImageDataset",
         "ImagePerturbation",
         "LoadedCheckpoint",
+        "MetricBatch",
+        "ModelMetric",
+        "Objective",
         "RecordMetric",
+        "ReportWriter",
+        "State",
+        "TextDataset",
+        "TextNetwork",
+        "TextPerturbation",
+        "TrainingBatch",
     ),
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
+    "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
     "robustkit.engine.severity": ("Levels",),
-    "robustkit.engine.data": ("open_layout",),
+    "robustkit.engine.data": ("open_layout", "open_table"),
     "robustkit.evaluation": ("Evaluation", "evaluate"),
+    "robustkit.training.run": ("Training", "train"),
+    "robustkit.contextual.agreement": ("agreement",),
+    "robustkit.contextual.bases": ("FeatureBasis", "patch_basis", "pixel_basis", "value_basis"),
+    "robustkit.contextual.finite": ("FiniteEffects", "finite_effects"),
+    "robustkit.contextual.first_order": ("gradient_sensitivity", "gradient_utility", "loss_aligned_fraction"),
+    "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
+    "robustkit.contextual.views": ("select_features",),
+    "robustkit.analysis.report": ("load_report",),
+    "robustkit.analysis.specs": (
+        "Axis",
+        "FigureSpec",
+        "Finding",
+        "Omission",
+        "Panel",
+        "Point",
+        "Report",
+        "Series",
+        "Study",
+        "TableCell",
+        "TableColumn",
+        "TableSpec",
+    ),
+    "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
+    "robustkit.store.atomic": ("write_atomically",),
     "robustkit.analysis.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
@@ -54,9 +89,25 @@ if TYPE_CHECKING:
     from robustkit.analysis.intervals import bootstrap_interval as bootstrap_interval
     from robustkit.analysis.intervals import mean_interval as mean_interval
     from robustkit.analysis.intervals import wilson_interval as wilson_interval
+    from robustkit.analysis.report import load_report as load_report
+    from robustkit.analysis.spec_json import spec_from_json as spec_from_json
+    from robustkit.analysis.spec_json import spec_to_json as spec_to_json
+    from robustkit.analysis.specs import Axis as Axis
+    from robustkit.analysis.specs import FigureSpec as FigureSpec
+    from robustkit.analysis.specs import Finding as Finding
+    from robustkit.analysis.specs import Omission as Omission
+    from robustkit.analysis.specs import Panel as Panel
+    from robustkit.analysis.specs import Point as Point
+    from robustkit.analysis.specs import Report as Report
+    from robustkit.analysis.specs import Series as Series
+    from robustkit.analysis.specs import Study as Study
+    from robustkit.analysis.specs import TableCell as TableCell
+    from robustkit.analysis.specs import TableColumn as TableColumn
+    from robustkit.analysis.specs import TableSpec as TableSpec
     from robustkit.components import Attack as Attack
     from robustkit.components import Component as Component
     from robustkit.components import Dataset as Dataset
+    from robustkit.components import Edit as Edit
     from robustkit.components import Estimate as Estimate
     from robustkit.components import Metric as Metric
     from robustkit.components import Model as Model
@@ -65,7 +116,25 @@ if TYPE_CHECKING:
     from robustkit.components import ThreatModel as ThreatModel
     from robustkit.components import Trainer as Trainer
     from robustkit.components import View as View
+    from robustkit.contextual.agreement import agreement as agreement
+    from robustkit.contextual.bases import FeatureBasis as FeatureBasis
+    from robustkit.contextual.bases import patch_basis as patch_basis
+    from robustkit.contextual.bases import pixel_basis as pixel_basis
+    from robustkit.contextual.bases import value_basis as value_basis
+    from robustkit.contextual.finite import FiniteEffects as FiniteEffects
+    from robustkit.contextual.finite import finite_effects as finite_effects
+    from robustkit.contextual.first_order import gradient_sensitivity as gradient_sensitivity
+    from robustkit.contextual.first_order import gradient_utility as gradient_utility
+    from robustkit.contextual.first_order import loss_aligned_fraction as loss_aligned_fraction
+    from robustkit.contextual.tokens import WordEffects as WordEffects
+    from robustkit.contextual.tokens import word_effects as word_effects
+    from robustkit.contextual.tokens import word_spans as word_spans
+    from robustkit.contextual.views import select_features as select_features
     from robustkit.engine.data import open_layout as open_layout
+    from robustkit.engine.data import open_table as open_table
+    from robustkit.engine.features import capture_features as capture_features
+    from robustkit.engine.features import find_layers as find_layers
+    from robustkit.engine.features import pool_features as pool_features
     from robustkit.engine.seeds import Keys as Keys
     from robustkit.engine.severity import Levels as Levels
     from robustkit.errors import ConfigError as ConfigError
@@ -84,7 +153,19 @@ if TYPE_CHECKING:
     from robustkit.protocols import ImageDataset as ImageDataset
     from robustkit.protocols import ImagePerturbation as ImagePerturbation
     from robustkit.protocols import LoadedCheckpoint as LoadedCheckpoint
+    from robustkit.protocols import MetricBatch as MetricBatch
+    from robustkit.protocols import ModelMetric as ModelMetric
+    from robustkit.protocols import Objective as Objective
     from robustkit.protocols import RecordMetric as RecordMetric
+    from robustkit.protocols import ReportWriter as ReportWriter
+    from robustkit.protocols import State as State
+    from robustkit.protocols import TextDataset as TextDataset
+    from robustkit.protocols import TextNetwork as TextNetwork
+    from robustkit.protocols import TextPerturbation as TextPerturbation
+    from robustkit.protocols import TrainingBatch as TrainingBatch
+    from robustkit.store.atomic import write_atomically as write_atomically
+    from robustkit.training.run import Training as Training
+    from robustkit.training.run import train as train
 
 
 def __getattr__(name: str) -> Any:

@@ -17,13 +17,11 @@ from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
 from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
-from robustkit.errors import ConfigError, RobustkitError
+from robustkit.errors import RobustkitError
 from robustkit.host import Host, load_host
 from robustkit.protocols import ModelMetric
 from robustkit.store import RunFolder
-
-RUNS = Path("runs")
-"""Where runs go when no folder is named."""
+from robustkit.store.choose import Wanted, choose_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +72,9 @@ def evaluate(
     config = config if isinstance(config, RunConfig) else parse_config(config)
     host = host or load_host(include=config.include)
     plan = make_plan(config, host)
-    folder = _choose_folder(plan, out, resume)
+    name, identity = next(iter(plan.models)), plan.identity
+    wanted = Wanted(kind="evaluation", name=name, identity=identity, digest=digest(identity))
+    folder = choose_folder(RunFolder, wanted, out, resume)
     manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
         outcome = execute(plan, folder, observer or Unobserved(), executor)
@@ -99,60 +99,6 @@ def evaluate(
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
     )
-
-
-def _choose_folder(plan: Plan, out: Path | None, resume: bool) -> RunFolder:
-    wanted = digest(plan.identity)
-    if out is None:
-        return (_newest_like(wanted) if resume else None) or RunFolder(_new_path(plan, wanted))
-    folder = RunFolder(out)
-    if folder.exists():
-        if not resume:
-            raise ConfigError(f"{out} holds a run already", "add --resume to continue it, or choose another --out")
-        _check_same(folder, plan)
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists and is not a run folder", "choose an empty or new folder with --out")
-    return folder
-
-
-def _newest_like(wanted: str) -> RunFolder | None:
-    found = []
-    for path in RUNS.glob("*/manifest.json"):
-        folder = RunFolder(path.parent)
-        with contextlib.suppress(RobustkitError):
-            manifest = folder.read_manifest()
-            if manifest.get("identity_digest") == wanted:
-                found.append((str(manifest.get("started")), str(path.parent), folder))
-    return max(found, key=lambda item: item[:2])[2] if found else None
-
-
-def _new_path(plan: Plan, identity: str) -> Path:
-    moment = timestamp().replace("-", "").replace(":", "")[:13]
-    first = next(iter(plan.models)).replace("/", "-")
-    base = RUNS / f"{moment}-{first}-{identity[:6]}"
-    path, number = base, 2
-    while path.exists():
-        path, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return path
-
-
-def _check_same(folder: RunFolder, plan: Plan) -> None:
-    before = folder.read_manifest().get("identity", {})
-    if before == plan.identity:
-        return
-    differences = sorted(_differences(before, plan.identity))
-    shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
-    raise ConfigError(
-        f"{folder.path} holds a different run: {shown}", "repeat the command that began it, or choose another --out"
-    )
-
-
-def _differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in {*before, *now}:
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
-    elif before != now:
-        yield f"{where} was {before!r:.60}, is {now!r:.60}"
 
 
 def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:

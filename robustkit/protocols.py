@@ -131,13 +131,13 @@ class MetricBatch:
     """One batch of a cell, as a `ModelMetric` sees it.
 
     Attributes:
-        model: in evaluation mode, parameters frozen; maps `inputs` to (N, classes) float32 logits. Gradients with respect
-            to image inputs flow.
+        model: in evaluation mode, parameters frozen; maps `inputs` to (N, classes) float32 logits. Gradients with
+            respect to image inputs flow.
         inputs: what the model was given: (N, C, H, W) float32 in [0, 1], or N texts.
         clean: the same samples before the perturbation or attack.
         labels: (N,) int64, on the model's device.
         keys: one random key a sample, the metric's own; the same for all conditions and models.
-        features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network's layers.
+        features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
     """
 

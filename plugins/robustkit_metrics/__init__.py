@@ -1,11 +1,19 @@
-"""Metrics that follow from the per-sample records alone."""
+"""Metrics of one cell: from its per-sample records alone, or from the model while it is evaluated."""
 
 from __future__ import annotations
 
 import robustkit
-from robustkit_metrics.params import EceParams
+from robustkit_metrics.params import (
+    EceParams,
+    LinearCkaParams,
+    TokenUtilitySensitivityParams,
+    UtilitySensitivityParams,
+)
 
 robustkit_api = 1
+
+_KIM = "Kim et al. (2021), Balancing robustness and sensitivity using feature contrastive learning"
+_CAVEAT = "robustkit's definition, after Kim et al. 2021"
 
 
 @robustkit.hookimpl
@@ -50,5 +58,44 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             default=True,
             tags=("calibration",),
             citation="Guo et al. (2017), On calibration of modern neural networks, section 2",
+        ),
+        robustkit.Metric(
+            name="utility-sensitivity",
+            summary="whether the model is sensitive to the pixels or patches that are useful to it",
+            target="robustkit_metrics.utility_sensitivity:UtilitySensitivity",
+            params=UtilitySensitivityParams,
+            higher_is_better=None,
+            needs=frozenset({"model"}),
+            on="clean",
+            modality="image",
+            tags=("contextual",),
+            citation=_KIM,
+            caveat=_CAVEAT,
+        ),
+        robustkit.Metric(
+            name="token-utility-sensitivity",
+            summary="whether the model is sensitive to the words that are useful to it",
+            target="robustkit_metrics.token_utility_sensitivity:TokenUtilitySensitivity",
+            params=TokenUtilitySensitivityParams,
+            higher_is_better=None,
+            needs=frozenset({"model"}),
+            on="clean",
+            modality="text",
+            tags=("contextual",),
+            citation=_KIM,
+            caveat=_CAVEAT,
+        ),
+        robustkit.Metric(
+            name="linear-cka",
+            summary="how similar each layer's features of degraded inputs are to those of clean ones",
+            target="robustkit_metrics.linear_cka:LinearCka",
+            params=LinearCkaParams,
+            higher_is_better=None,
+            bounds=(None, None),
+            needs=frozenset({"features"}),
+            on="degraded",
+            tags=("similarity",),
+            citation="Kornblith et al. (2019), Similarity of neural network representations revisited; "
+            "unbiased by Song et al. (2012), Feature selection via dependence maximization",
         ),
     ]

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import robustkit
-from robustkit_zoo.params import CifarResNetParams, FashionMnistMiniParams, MlpParams, SmallCnnParams
+from robustkit_zoo.params import (
+    CharCnnParams,
+    CifarResNetParams,
+    DebianSectionsParams,
+    FashionMnistMiniParams,
+    MlpParams,
+    SmallCnnParams,
+)
 
 robustkit_api = 1
 
@@ -41,6 +48,15 @@ def robustkit_models() -> list[robustkit.Model]:
             params=MlpParams,
             tags=("small",),
         ),
+        robustkit.Model(
+            name="char-cnn",
+            summary="three convolutions over the characters of a text, 0.07M parameters",
+            target="robustkit_zoo.char_cnn:CharCnn",
+            params=CharCnnParams,
+            modality="text",
+            tags=("cnn", "small"),
+            citation="after Zhang et al. (2015), Character-level convolutional networks for text classification",
+        ),
     ]
 
 
@@ -57,5 +73,15 @@ def robustkit_datasets() -> list[robustkit.Dataset]:
             citation="Xiao et al. (2017), Fashion-MNIST: a novel image dataset for benchmarking, arXiv:1708.07747",
             licence="MIT",
             source="https://github.com/zalandoresearch/fashion-mnist",
-        )
+        ),
+        robustkit.Dataset(
+            name="debian-sections",
+            summary="3,099 + 1,338 short descriptions of Debian packages, bundled; 8 sections, long-tailed",
+            target="robustkit_zoo.debian_sections:debian_sections",
+            params=DebianSectionsParams,
+            modality="text",
+            tags=("bundled", "small", "long-tailed"),
+            licence="that of each package, free by the Debian Free Software Guidelines; see the README beside the data",
+            source="https://deb.debian.org/debian/dists/bookworm/, index of main, Debian 12.15",
+        ),
     ]

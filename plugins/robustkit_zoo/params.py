@@ -49,3 +49,23 @@ class FashionMnistMiniParams:
 
     split: Literal["train", "test"] = "test"
     """`train` has 10,000 images, `test` 2,000."""
+
+
+@robustkit.params
+class CharCnnParams:
+    """Parameters of `char-cnn`."""
+
+    num_classes: Annotated[int, Ge(1)] = 8
+    """Number of logits."""
+    max_length: Annotated[int, Ge(1)] = 128
+    """How many code points of a text are read."""
+    width: Annotated[int, Ge(1)] = 64
+    """Channels of the first two convolutions; the third has twice as many."""
+
+
+@robustkit.params
+class DebianSectionsParams:
+    """Parameters of `debian-sections`."""
+
+    split: Literal["train", "test"] = "test"
+    """`train` has 3,099 texts, `test` 1,338."""

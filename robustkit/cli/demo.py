@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from robustkit.cli.options import load_plugins, only_results_on_stdout, plugin_options
 
-CONDITIONS = {
+IMAGES: dict[str, Any] = {
+    "data": "zoo/fashion-mnist-mini",
+    "limit": 1000,
     "perturbation": [
-        "corruptions/gaussian-noise:severity=[1,3,5]",
-        "corruptions/gaussian-blur:severity=[1,3,5]",
-        "corruptions/brightness:severity=[1,3,5]",
-        "corruptions/contrast:severity=[1,3,5]",
+        "corruptions/gaussian-noise:severity=1..5",
+        "corruptions/gaussian-blur:severity=1..5",
     ],
-    "attack": ["attacks/fgsm:eps=0.1", "attacks/pgd:eps=0.1,steps=20"],
+    "attack": ["attacks/pgd:eps=0.1,steps=10"],
+    "metric": ["default", "metrics/utility-sensitivity", "metrics/linear-cka"],
+}
+TEXTS: dict[str, Any] = {
+    "data": "zoo/debian-sections",
+    "perturbation": ["textnoise/keyboard:severity=1..5"],
+    "metric": ["default", "metrics/token-utility-sensitivity"],
 }
 
 
-@click.command("demo", short_help="Evaluate two bundled checkpoints on bundled data.")
-@click.option("-o", "--out", default="robustkit-demo", show_default=True, metavar="DIR", help="Run folder.")
+@click.command("demo", short_help="Evaluate the bundled checkpoints and write a report.")
+@click.option("--text", is_flag=True, help="The bundled text model on package descriptions, instead of images.")
+@click.option("-o", "--out", metavar="DIR", help="Run folder. [robustkit-demo, or robustkit-demo-text]")
 @plugin_options
-def command(out: str, include: tuple[str, ...], no_plugin: tuple[str, ...], strict_plugins: bool) -> int:
-    """Evaluate two bundled classifiers, one trained as usual and one against PGD, on 2,000 Fashion-MNIST images.
+def command(
+    text: bool, out: str | None, include: tuple[str, ...], no_plugin: tuple[str, ...], strict_plugins: bool
+) -> int:
+    """Evaluate bundled classifiers under noise, blur and an attack, and write a report; needs no network.
 
-    Needs no network; took 23 seconds on two idle CPU cores. A second run in the same folder reuses what is stored.
+    Nine classifiers of clothing: three trained as usual, three with FCL, three against PGD, each under three training
+    seeds; on 1,000 images of Fashion-MNIST. With --text, one classifier of package descriptions under keyboard noise. A
+    second run in the same folder reuses what is stored.
     """
     from robustkit.cli.progress import make_progress
+    from robustkit.cli.report import write_report
     from robustkit.cli.table import results_by_condition
     from robustkit.config import parse_config
-
-    host = load_plugins(include, no_plugin, strict_plugins)
-    config = parse_config({"model": _checkpoints(), "data": "zoo/fashion-mnist-mini", **CONDITIONS, "include": include})
-    click.echo("robustkit: evaluating 2 models on Fashion-MNIST under 4 corruptions and 2 attacks", err=True)
-
     from robustkit.evaluation import evaluate
 
+    host = load_plugins(include, no_plugin, strict_plugins)
+    folder = Path(out or ("robustkit-demo-text" if text else "robustkit-demo"))
+    settings = TEXTS if text else IMAGES
+    config = parse_config({"model": _checkpoints(text), **settings, "include": include})
+    click.echo(f"robustkit: evaluating {len(config.model)} model(s) on {config.data}", err=True)
     with only_results_on_stdout():
-        done = evaluate(config, host=host, observer=make_progress(), out=Path(out), resume=True)
+        done = evaluate(config, host=host, observer=make_progress(), out=folder, resume=True)
+        written = write_report([folder], folder / "report", host)
     click.echo(results_by_condition(done.rows), nl=False)
     click.echo("\nFiles written:")
-    for path in done.files:
+    for path in [*done.files, *written]:
         click.echo(f"  {path}")
-    click.echo(f"Look again with: robustkit show {out}")
+    click.echo("\nThe report, for any browser:")
+    click.echo(f"  {folder / 'report' / 'report.html'}")
     return 4 if done.failures else 0
 
 
-def _checkpoints() -> list[dict[str, str]]:
+def _checkpoints(text: bool) -> list[dict[str, str]]:
     # The zoo is a plugin like any other; its asset folder is public.
     from robustkit_zoo.assets import ASSETS
 
+    pattern = "debian-*.safetensors" if text else "fashion-cnn-*.safetensors"
     return [
-        {"checkpoint": str(ASSETS / "checkpoints" / "fashion-cnn-standard.safetensors"), "name": "standard"},
-        {"checkpoint": str(ASSETS / "checkpoints" / "fashion-cnn-pgd.safetensors"), "name": "pgd-trained"},
+        {"checkpoint": str(path), "name": path.stem.removeprefix("fashion-cnn-").removeprefix("debian-")}
+        for path in sorted((ASSETS / "checkpoints").glob(pattern))
     ]

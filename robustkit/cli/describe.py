@@ -84,14 +84,15 @@ def _threat_model(component: Component) -> dict[str, str]:
 def _paste(entry: Entry) -> str:
     name = entry.component.name if entry.first_party else entry.qualified
     lines = {
-        "perturbation": f"-p {name}:severity=1..5",
-        "attack": f"-a {name}:eps=8/255",
-        "metric": f"-m {name}",
-        "model": f"--model {name}",
-        "dataset": f"--data {entry.qualified}",
+        "perturbation": f"robustkit eval … -p {name}:severity=1..5",
+        "attack": f"robustkit eval … -a {name}:eps=8/255",
+        "metric": f"robustkit eval … -m {name}",
+        "model": f"robustkit eval … --model {name}",
+        "dataset": f"robustkit eval … --data {entry.qualified}",
+        "trainer": f"robustkit train {name} --data … --model …",
+        "reporter": f"robustkit report RUN --reporter {name}",
     }
-    line = lines.get(entry.component.kind, "")
-    return f"robustkit eval … {line}" if line else ""
+    return lines.get(entry.component.kind, "")
 
 
 def _text(facts: dict[str, Any]) -> str:

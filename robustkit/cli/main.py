@@ -19,17 +19,26 @@ from robustkit.errors import RobustkitError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
+    "train": ("robustkit.cli.train:command", "Train a model, so that it degrades less."),
     "demo": ("robustkit.cli.demo:command", "Evaluate two bundled checkpoints on bundled data, offline."),
     "show": ("robustkit.cli.show:command", "Summarise a run."),
+    "report": ("robustkit.cli.report:command", "Write figures, tables and a page from runs."),
+    "plot": ("robustkit.cli.plot:command", "Draw one figure for a paper."),
     "init": ("robustkit.cli.init:command", "Write a commented robustkit.toml."),
     "list": ("robustkit.cli.list:command", "List perturbations, attacks, metrics, models, datasets …"),
     "describe": ("robustkit.cli.describe:command", "Show one component: parameters, source, a line to paste."),
     "plugins": ("robustkit.cli.plugins:command", "List plugins and what became of each."),
     "doctor": ("robustkit.cli.doctor:command", "Check plugins and environment."),
+    "new-plugin": ("robustkit.cli.new_plugin:command", "Write a plugin package to start from."),
 }
 """Where each command is, and its line in `--help`, which must be known without importing it."""
 
-SECTIONS = {"Evaluate": ("eval", "demo", "show", "init"), "Extend": ("list", "describe", "plugins", "doctor")}
+SECTIONS = {
+    "Train": ("train",),
+    "Evaluate": ("eval", "demo", "show", "init"),
+    "Report": ("report", "plot"),
+    "Extend": ("list", "describe", "plugins", "doctor", "new-plugin"),
+}
 
 EPILOG = """\b
 Exit codes:

@@ -25,7 +25,8 @@ def _label(row: Committed) -> str:
     return f"{row.model} · {row.condition}"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write a line to stderr."""
     # Whoever reads the progress may leave; the run goes on.
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
@@ -36,7 +37,7 @@ class Quiet:
 
     def noted(self, text: str) -> None:
         """Show a note."""
-        _say(f"robustkit: note: {text}")
+        say(f"robustkit: note: {text}")
 
     def started(self, total: int, done: int) -> None:
         """Show nothing."""
@@ -44,9 +45,9 @@ class Quiet:
     def committed(self, row: Committed) -> None:
         """Show a failure."""
         if row.error:
-            _say(f"robustkit: failed: {_label(row)}: {row.error}")
+            say(f"robustkit: failed: {_label(row)}: {row.error}")
         for metric, error in row.metric_errors.items():
-            _say(f"robustkit: failed: {_label(row)}: metric {metric}: {error}")
+            say(f"robustkit: failed: {_label(row)}: metric {metric}: {error}")
 
     def finished(self) -> None:
         """Show nothing."""
@@ -64,7 +65,7 @@ class Lines(Quiet):
         """Show how much there is to do."""
         self._total, self._done = total, done
         reused = f", {done} stored already" if done else ""
-        _say(f"robustkit: {total} chunk(s){reused}")
+        say(f"robustkit: {total} chunk(s){reused}")
 
     def committed(self, row: Committed) -> None:
         """Show one chunk and the accuracy so far."""
@@ -74,7 +75,7 @@ class Lines(Quiet):
             seen = self._seen[row.key]
             seen[0] += row.correct
             seen[1] += row.n
-            _say(f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})")
+            say(f"robustkit: [{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})")
 
 
 class Bar(Quiet):

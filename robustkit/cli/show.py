@@ -36,6 +36,9 @@ def _show(run: str, manifest: dict[str, Any], rows: list[dict[str, Any]], as_jso
     if as_json:
         click.echo(json.dumps({"run": run, "status": manifest["status"], "manifest": manifest, "results": rows}))
         return
+    if manifest.get("kind") == "training":
+        click.echo(_training(run, manifest))
+        return
     click.echo(_summary(run, manifest))
     if rows:
         from robustkit.cli.table import results_by_condition
@@ -60,6 +63,25 @@ def _summary(run: str, manifest: dict[str, Any]) -> str:
         lines.append(f"FAILED {failure['model']} · {failure['condition']}: {failure['error']}")
     if manifest["status"] != "finished":
         lines.append("'robustkit eval --resume' with the same command continues it")
+    return "\n".join(lines)
+
+
+def _training(run: str, manifest: dict[str, Any]) -> str:
+    trainer, data, model = manifest["trainer"], manifest["data"], manifest["model"]
+    lines = [
+        f"training {run}: {STATUS.get(manifest['status'], manifest['status'])}",
+        f"started {manifest['started']}, finished {manifest['finished'] or '-'}, robustkit {manifest['robustkit']}",
+        f"trainer {trainer['name']}, seed {manifest['seed']['root']}",
+        *([f"caveat: {trainer['caveat']}"] if trainer["caveat"] else []),
+        f"model {model['name']}: {model['parameters']} parameters",
+        f"data {data['name']}: {data['trained_on']} samples trained on, {data['validated_on']} held out",
+        f"epoch {manifest['selected_epoch']} of {len(manifest['history'])} selected ({manifest['selection']})",
+    ]
+    for row in manifest["history"]:
+        right = f"{row['validation_correct']} of {row['validation_n']} validation samples right"
+        lines.append(f"  epoch {row['epoch']}: loss {row['loss']:.4f}, {right}")
+    if manifest["status"] != "finished":
+        lines.append(f"'robustkit train --resume --out {run}' continues it")
     return "\n".join(lines)
 
 

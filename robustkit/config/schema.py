@@ -108,10 +108,10 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
     if "model" in prepared:
         models = _as_list(prepared["model"])
         prepared["model"] = [{"checkpoint": model} if isinstance(model, str) else model for model in models]
-    _check_keys(prepared, RunConfig, "", source, text)
+    check_keys(prepared, RunConfig, "", source, text)
     for position, model in enumerate(_as_list(prepared.get("model", []))):
         if isinstance(model, Mapping):
-            _check_keys(model, ModelConfig, f"model.{position}.", source, text)
+            check_keys(model, ModelConfig, f"model.{position}.", source, text)
     try:
         return TypeAdapter(RunConfig).validate_python(prepared)
     except ValidationError as error:
@@ -120,7 +120,7 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
         if where in _MISSING:
             raise ConfigError(*_MISSING[where]) from error
         raise ConfigError(
-            f"{_place(source, text, str(first['loc'][0]))}: {where}: {first['msg']}, got {first.get('input')!r:.60}",
+            f"{place(source, text, str(first['loc'][0]))}: {where}: {first['msg']}, got {first.get('input')!r:.60}",
             "'robustkit init' writes a configuration that explains each entry",
         ) from error
 
@@ -152,15 +152,16 @@ def _number(value: Any) -> Any:
     return parse_value(value) if isinstance(value, str) else value
 
 
-def _check_keys(values: Mapping[str, Any], declared: type, prefix: str, source: str, text: str) -> None:
+def check_keys(values: Mapping[str, Any], declared: type, prefix: str, source: str, text: str) -> None:
+    """Raise ConfigError, with a near name, where a key is none of the declared fields."""
     known = list(declared.__dataclass_fields__)  # type: ignore[attr-defined]
     for key in values:
         if key not in known:
             hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
-            raise ConfigError(f"{_place(source, text, key)}: unknown key '{prefix}{key}'", hint)
+            raise ConfigError(f"{place(source, text, key)}: unknown key '{prefix}{key}'", hint)
 
 
-def _place(source: str, text: str, key: str) -> str:
+def place(source: str, text: str, key: str) -> str:
     """Return the file and line that set a key, or that it came from elsewhere."""
     line = line_of(text, key)
     return f"{source}, line {line}" if line else "configuration"

@@ -60,7 +60,8 @@ def capture_features(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[s
                 output = output[0]
             if not isinstance(output, Tensor):
                 raise DataError(f"layer '{name}' returns {type(output).__name__}, not a tensor", "name another layer")
-            found[name] = output
+            # A copy: the next layer may work in place.
+            found[name] = output.clone()
 
         return hook
 

@@ -181,13 +181,17 @@ class Measurement:
 def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[str, tuple[str, ...]]:
     """Return, for each metric, the layers of a model whose features it needs.
 
+    A metric that captures features itself may name its `layers` too, so that a wrong name is found early.
+
     Raises:
         ConfigError: a metric names a layer that the model has not.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, metric in metrics.items():
+        patterns = tuple(getattr(metric.implementation, "layers", ()))
         needs = "features" in metric.declaration.needs
-        found[name] = find_layers(model, getattr(metric.implementation, "layers", ())) if needs else ()
+        layers = find_layers(model, patterns) if needs or patterns else ()
+        found[name] = layers if needs else ()
     return found
 
 

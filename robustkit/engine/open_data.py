@@ -83,12 +83,19 @@ def open_data(config: DataConfig, host: Host, *, split: str = "test") -> tuple[I
 
 
 def _open_path(path: Path, config: DataConfig, split: str) -> tuple[ImageDataset | TextDataset, str]:
-    if is_table(path):
-        table = open_table(path, text_column=config.text_column, label_column=config.label_column)
-        return _viewed(table, config), dataset_name(path, split)
+    table_path = _table_of_split(path, split)
+    if is_table(table_path):
+        table = open_table(table_path, text_column=config.text_column, label_column=config.label_column)
+        return _viewed(table, config), dataset_name(table_path, split)
     _refuse_columns(config, str(path))
     view = parse_view(config.view) if config.view else None
     return open_layout(path, split=split, view=view), dataset_name(path, split)
+
+
+def _table_of_split(path: Path, split: str) -> Path:
+    """Return `SPLIT.tsv` or `SPLIT.csv` in a folder that has one, and any other path as it is."""
+    found = [path / f"{split}{suffix}" for suffix in (".tsv", ".csv") if (path / f"{split}{suffix}").is_file()]
+    return found[0] if found else path
 
 
 def _viewed(dataset: Any, config: DataConfig) -> ImageDataset | TextDataset:

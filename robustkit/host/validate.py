@@ -201,8 +201,13 @@ def params_schema(entry: Entry) -> dict[str, Any]:
     return TypeAdapter(entry.component.params).json_schema()
 
 
-def build(entry: Entry, raw: Mapping[str, Any] | Any) -> Any:
+def build(entry: Entry, raw: Mapping[str, Any] | Any, *arguments: Any) -> Any:
     """Return the implementation: the target called with parameters, which are validated if they are a mapping.
+
+    Args:
+        entry: the component.
+        raw: its parameters, validated or not.
+        arguments: what the target of this kind of component takes besides: the model, for a trainer.
 
     Raises:
         ConfigError: the parameters are wrong.
@@ -211,7 +216,7 @@ def build(entry: Entry, raw: Mapping[str, Any] | Any) -> Any:
     parameters = parse_params(entry, raw) if isinstance(raw, Mapping) else raw
     target = resolve_target(entry)
     try:
-        return target(parameters)
+        return target(parameters, *arguments)
     except RobustkitError:
         raise
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The contract of an image dataset, one check a clause."""
+"""The contract of a dataset of images or texts, one check a clause."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.components import Dataset, View
-from robustkit.protocols import ImageDataset
+from robustkit.protocols import ImageDataset, TextDataset
 from robustkit.testing.watch import require, require_no_global_randomness, working
 
-Factory = Callable[[], ImageDataset]
+AnyDataset = ImageDataset | TextDataset
+Factory = Callable[[], AnyDataset]
 Check = Callable[[Factory, Dataset], None]
 Ids = NDArray[np.int64]
-Images = NDArray[Any]
+Samples = Any
+"""What `read` returns: an array of images, or a list of texts."""
 
 _READ = 16
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -41,9 +43,13 @@ def check_class_names(factory: Factory, declaration: Dataset) -> None:
 
 
 def check_read_form(factory: Factory, declaration: Dataset) -> None:
-    """`read` returns (len(ids), *view.shape), uint8 or float32 in [0, 1], of one dtype throughout."""
-    dataset = factory()
-    require(isinstance(dataset.view, View), f"{declaration.name}: expected a robustkit.View, got {dataset.view!r:.80}")
+    """`read` returns images, (len(ids), *view.shape) uint8 or float32 in [0, 1], of one dtype; or texts, none empty."""
+    dataset: Any = factory()
+    if declaration.modality == "text":
+        _require_texts(dataset, declaration)
+        return
+    view = getattr(dataset, "view", None)
+    require(isinstance(view, View), f"{declaration.name}: expected a robustkit.View, got {view!r:.80}")
     ids, dtypes = _spread(dataset), set()
     for part in (ids, ids[:1], ids[-1:]):
         images = _read(dataset, declaration, part)
@@ -58,55 +64,57 @@ def check_read_form(factory: Factory, declaration: Dataset) -> None:
 
 
 def check_ids_order(factory: Factory, declaration: Dataset) -> None:
-    """Images come in the order of the ids, whatever it is; the ids are left as they are."""
+    """Samples come in the order of the ids, whatever it is; the ids are left as they are."""
     dataset = factory()
     ids = _spread(dataset)
-    images = _read(dataset, declaration, ids)
+    samples = _read(dataset, declaration, ids)
     rows = np.arange(len(ids))
     for order in (rows[::-1], np.roll(rows, 1)):
         asked = ids[order]
         found = _read(dataset, declaration, asked)
         require(np.array_equal(asked, ids[order]), f"{declaration.name}: read changes the ids that it is given")
-        require(_same(found, images[order]), f"{declaration.name}: images do not come in the order of the ids")
+        kept = _same(found, _rows(samples, order))
+        require(kept, f"{declaration.name}: samples do not come in the order of the ids")
 
 
 def check_read_alone(factory: Factory, declaration: Dataset) -> None:
     """A sample read on its own is the row of a larger read."""
     dataset = factory()
     ids = _spread(dataset)
-    images = _read(dataset, declaration, ids)
+    samples = _read(dataset, declaration, ids)
     for row in range(len(ids)):
         alone = _read(dataset, declaration, ids[row : row + 1])
-        same = _same(alone, images[row : row + 1])
+        same = _same(alone, samples[row : row + 1])
         require(same, f"{declaration.name}: sample {ids[row]} on its own differs from the one in a read of {len(ids)}")
 
 
 def check_read_repeatable(factory: Factory, declaration: Dataset) -> None:
-    """The same ids give the same images and labels, from the same object and from a new one."""
+    """The same ids give the same samples and labels, from the same object and from a new one."""
     dataset = factory()
-    labels, images = dataset.labels.copy(), _read(dataset, declaration, _spread(dataset)).copy()
+    labels, samples = dataset.labels.copy(), _read(dataset, declaration, _spread(dataset)).copy()
     for again in (dataset, factory()):
         require(
             np.array_equal(again.labels, labels), f"{declaration.name}: the labels change from one look to the next"
         )
         found = _read(again, declaration, _spread(again))
-        require(_same(found, images), f"{declaration.name}: the same ids give other images the second time")
+        require(_same(found, samples), f"{declaration.name}: the same ids give other samples the second time")
 
 
-def check_images_are_copies(factory: Factory, declaration: Dataset) -> None:
-    """What is written into the images that were read is not there at the next read; read-only images are fine too."""
+def check_samples_are_copies(factory: Factory, declaration: Dataset) -> None:
+    """What is written into the samples that were read is not there at the next read; read-only images are fine too."""
     dataset = factory()
     ids = _spread(dataset)
-    images = _read(dataset, declaration, ids)
-    if not images.flags.writeable:
+    samples = _read(dataset, declaration, ids)
+    if isinstance(samples, np.ndarray) and not samples.flags.writeable:
         return
-    before = images.copy()
-    images[...] = before == 0  # differs from what was there in every value
+    before = samples.copy()
+    # Differs from what was there in every value.
+    samples[:] = before == 0 if isinstance(samples, np.ndarray) else [text + "!" for text in before]
     try:
         kept = all(_same(_read(each, declaration, ids), before) for each in (dataset, factory()))
     finally:
-        images[...] = before
-    require(kept, f"{declaration.name}: writing into the images that were read changes the dataset; return a copy")
+        samples[:] = before
+    require(kept, f"{declaration.name}: writing into the samples that were read changes the dataset; return a copy")
 
 
 def check_fingerprint(factory: Factory, declaration: Dataset) -> None:
@@ -124,7 +132,7 @@ def check_fingerprint(factory: Factory, declaration: Dataset) -> None:
 def check_dataset_no_global_randomness(factory: Factory, declaration: Dataset) -> None:
     """Neither opening nor reading moves a global random generator, and none has an influence."""
 
-    def opened() -> Images:
+    def opened() -> Samples:
         dataset = factory()
         return _read(dataset, declaration, _spread(dataset))
 
@@ -138,7 +146,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
     check_ids_order,
     check_read_alone,
     check_read_repeatable,
-    check_images_are_copies,
+    check_samples_are_copies,
     check_fingerprint,
     check_dataset_no_global_randomness,
 )
@@ -146,31 +154,48 @@ DATASET_CHECKS: tuple[Check, ...] = (
 
 
 def check_dataset(factory: Factory, declaration: Dataset) -> None:
-    """Raise AssertionError at the first clause of the contract that an image dataset breaks.
+    """Raise AssertionError at the first clause of the contract that a dataset breaks.
 
     Args:
         factory: opens the dataset anew: `lambda: MyData(MyParams())`.
-        declaration: what the plugin declares for it.
+        declaration: what the plugin declares for it; its modality decides what is expected.
     """
     for check in DATASET_CHECKS:
         check(factory, declaration)
 
 
-def _spread(dataset: ImageDataset) -> Ids:
+def _spread(dataset: AnyDataset) -> Ids:
     """Return up to 16 ids in order, from the first to the last sample."""
     return np.unique(np.linspace(0, len(dataset.labels) - 1, _READ).astype(np.int64))
 
 
-def _read(dataset: ImageDataset, declaration: Dataset, ids: Ids) -> Images:
+def _require_texts(dataset: TextDataset, declaration: Dataset) -> None:
+    require(not hasattr(dataset, "view"), f"{declaration.name}: texts have no view, remove the attribute")
+    for ids in (_spread(dataset), _spread(dataset)[:1]):
+        texts = _read(dataset, declaration, ids)
+        kept = isinstance(texts, list) and len(texts) == len(ids) and all(isinstance(text, str) for text in texts)
+        require(kept, f"{declaration.name}: expected a list of {len(ids)} strings, got {_form(texts)}")
+        require(all(texts), f"{declaration.name}: expected texts that are not empty, got an empty one")
+
+
+def _rows(samples: Samples, order: Ids) -> Samples:
+    return samples[order] if isinstance(samples, np.ndarray) else [samples[row] for row in order]
+
+
+def _read(dataset: AnyDataset, declaration: Dataset, ids: Ids) -> Samples:
     with working(f"{declaration.name}: reading the ids {ids.tolist()}"):
         return dataset.read(ids)
 
 
 def _form(found: Any) -> str:
+    if isinstance(found, list) and found:
+        return f"a list of {len(found)} {type(found[0]).__name__}"
     if not isinstance(found, np.ndarray):
         return f"a {type(found).__name__}"
     return f"{found.shape} {found.dtype}"
 
 
-def _same(found: Images, expected: Images) -> bool:
-    return found.dtype == expected.dtype and np.array_equal(found, expected)
+def _same(found: Samples, expected: Samples) -> bool:
+    if not isinstance(expected, np.ndarray):
+        return bool(found == expected)
+    return bool(found.dtype == expected.dtype and np.array_equal(found, expected))

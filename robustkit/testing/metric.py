@@ -1,10 +1,11 @@
-"""The contract of a metric, one check a clause."""
+"""The contract of a metric of the stored records, one check a clause."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from robustkit.components import Estimate, Metric
 from robustkit.engine.outputs import describe_outputs
 from robustkit.errors import RobustkitError
-from robustkit.protocols import RecordMetric
+from robustkit.protocols import ModelMetric, RecordMetric
 from robustkit.store.records import ATTACK_COLUMNS, RECORD_COLUMNS
+from robustkit.testing.model_metric import MODEL_METRIC_CHECKS
 from robustkit.testing.watch import make_keys, require, require_no_global_randomness, working
 
 Factory = Callable[[], RecordMetric]
@@ -190,18 +192,46 @@ METRIC_CHECKS: tuple[Check, ...] = (
     check_no_samples,
     check_metric_no_global_randomness,
 )
-"""Every check of `check_metric`, to be run one by one."""
+"""Every check of `check_metric` for a metric of records, to be run one by one."""
 
 
-def check_metric(factory: Factory, declaration: Metric) -> None:
+def check_metric(factory: Callable[[], RecordMetric | ModelMetric], declaration: Metric) -> None:
     """Raise AssertionError at the first clause of the contract that a metric breaks.
+
+    A metric that needs no more than records keeps the clauses of `METRIC_CHECKS`, any other those of
+    `MODEL_METRIC_CHECKS`.
 
     Args:
         factory: makes a new implementation, ready to use: `lambda: MyMetric(MyParams())`.
         declaration: what the plugin declares for it.
     """
-    for check in METRIC_CHECKS:
-        check(factory, declaration)
+    if declaration.needs != {"records"}:
+        for model_check in MODEL_METRIC_CHECKS:
+            model_check(cast("Callable[[], ModelMetric]", factory), declaration)
+        return
+    for part in _parts(cast("Factory", factory), declaration):
+        for check in METRIC_CHECKS:
+            check(part, declaration)
+
+
+def _parts(factory: Factory, declaration: Metric) -> list[Factory]:
+    """Return a factory for each of the estimates that a metric returns by name, or its own."""
+    with working(declaration.name):
+        found = factory()(make_records())
+    return [partial(_Part, factory, name) for name in found] if isinstance(found, Mapping) else [factory]
+
+
+class _Part:
+    """One of the estimates that a metric returns by name, as a metric of its own."""
+
+    def __init__(self, factory: Factory, name: str) -> None:
+        self._metric, self._name = factory(), name
+
+    def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate:
+        found = self._metric(records)
+        if not isinstance(found, Mapping) or self._name not in found:
+            raise AssertionError(f"the estimate '{self._name}' is missing for other records")
+        return found[self._name]
 
 
 def _estimate(metric: RecordMetric, declaration: Metric, records: Records) -> Estimate:
@@ -209,7 +239,7 @@ def _estimate(metric: RecordMetric, declaration: Metric, records: Records) -> Es
         found = metric(records)
     kept = isinstance(found, Estimate)
     require(kept, f"{declaration.name}: expected a robustkit.Estimate, got {type(found).__name__}")
-    return found
+    return cast("Estimate", found)
 
 
 def _require_bounded(declaration: Metric, what: str, number: float | None) -> None:

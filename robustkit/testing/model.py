@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from robustkit.components import Model
+from robustkit.protocols import TextNetwork
+from robustkit.testing.texts import ENGLISH, ODD
 from robustkit.testing.watch import (
     global_generators_elsewhere,
     global_generators_untouched,
@@ -29,13 +31,18 @@ Check = Callable[[Factory, Model, Shape], None]
 _N = 4
 # A convolution may add up in another order in another batch.
 _ROUNDING = 1e-5
+# A network that reads all of a text may say so by a number for which no text can be made.
+_LONGEST = 100_000
 
 
 def check_logits(factory: Factory, declaration: Model, shape: Shape) -> None:
-    """The default parameters build a `torch.nn.Module` that maps (N, *shape) to (N, K) finite floats, K >= 2."""
+    """The default parameters build a `torch.nn.Module` that maps N inputs to (N, K) finite floats, K >= 2.
+
+    Inputs are (N, *shape) images, or what the network's `encode` makes of N texts.
+    """
     model = _build(factory, declaration)
     for n in (_N, 1):
-        logits = _logits(model, declaration, _inputs(shape)[:n])
+        logits = _logits(model, declaration, _inputs(model, declaration, shape)[:n])
         form = (tuple(logits.shape), logits.dtype)
         kept = logits.ndim == 2 and len(logits) == n and logits.shape[1] >= 2 and logits.is_floating_point()
         require(kept, f"{declaration.name}: expected ({n}, K) float logits with K >= 2 for {n} inputs, got {form}")
@@ -47,7 +54,8 @@ def check_num_classes(factory: Factory, declaration: Model, shape: Shape) -> Non
     if "num_classes" not in _defaults(declaration):
         return
     for classes in (2, 7):
-        logits = _logits(_build(factory, declaration, num_classes=classes), declaration, _inputs(shape))
+        model = _build(factory, declaration, num_classes=classes)
+        logits = _logits(model, declaration, _inputs(model, declaration, shape))
         got = tuple(logits.shape)
         require(got == (_N, classes), f"{declaration.name}: num_classes={classes} gives logits of shape {got}")
 
@@ -60,14 +68,15 @@ def check_state_dict(factory: Factory, declaration: Model, shape: Shape) -> None
         torch.save(model.state_dict(), file)
         file.seek(0)
         other.load_state_dict(torch.load(file, weights_only=True), strict=True)
-    first, second = (_logits(each, declaration, _inputs(shape)) for each in (model, other))
+    first, second = (_logits(each, declaration, _inputs(each, declaration, shape)) for each in (model, other))
     same = torch.equal(first, second)
     require(same, f"{declaration.name}: the state dict leaves out what the logits depend on")
 
 
 def check_model_batch_independence(factory: Factory, declaration: Model, shape: Shape) -> None:
     """In evaluation mode a sample has the same logits on its own and in a batch, up to rounding."""
-    model, inputs = _build(factory, declaration), _inputs(shape)
+    model = _build(factory, declaration)
+    inputs = _inputs(model, declaration, shape)
     whole = _logits(model, declaration, inputs)
     room = _ROUNDING * max(1.0, float(whole.abs().max()))
     for row in range(_N):
@@ -77,8 +86,11 @@ def check_model_batch_independence(factory: Factory, declaration: Model, shape: 
 
 
 def check_input_gradient(factory: Factory, declaration: Model, shape: Shape) -> None:
-    """The gradient of the logits reaches every input, finite and not all 0: gradient attacks live on it."""
-    model, inputs = _build(factory, declaration), _inputs(shape).requires_grad_()
+    """The gradient of the logits reaches every image, finite and not all 0: gradient attacks live on it."""
+    if declaration.modality == "text":
+        return
+    model = _build(factory, declaration)
+    inputs = _inputs(model, declaration, shape).requires_grad_()
     with working(f"{declaration.name}: differentiating the logits by the input"):
         logits = model(inputs)
         # Unequal weights: the plain sum is constant in the input if the model subtracts the mean of its logits.
@@ -93,10 +105,12 @@ def check_input_gradient(factory: Factory, declaration: Model, shape: Shape) -> 
 
 def check_forward_changes_nothing(factory: Factory, declaration: Model, shape: Shape) -> None:
     """In evaluation mode a forward pass leaves the inputs, weights and buffers as they are, and repeats exactly."""
-    model, inputs = _build(factory, declaration), _inputs(shape)
+    model = _build(factory, declaration)
+    inputs = _inputs(model, declaration, shape)
     before = model_state(model)
     first = _logits(model, declaration, inputs)
-    require(torch.equal(inputs, _inputs(shape)), f"{declaration.name} changes its inputs; work on a copy")
+    kept = torch.equal(inputs, _inputs(model, declaration, shape))
+    require(kept, f"{declaration.name} changes its inputs; work on a copy")
     require_same_state(declaration.name, before, model_state(model))
     again = _logits(model, declaration, inputs)
     require(torch.equal(first, again), f"{declaration.name}: the same inputs give other logits the second time")
@@ -104,7 +118,8 @@ def check_forward_changes_nothing(factory: Factory, declaration: Model, shape: S
 
 def check_model_no_global_randomness(factory: Factory, declaration: Model, shape: Shape) -> None:
     """In evaluation mode a forward pass moves no global random generator, and none has an influence."""
-    model, inputs = _build(factory, declaration), _inputs(shape)
+    model = _build(factory, declaration)
+    inputs = _inputs(model, declaration, shape)
     require_no_global_randomness(
         declaration.name,
         lambda: _logits(model, declaration, inputs),
@@ -126,7 +141,31 @@ def check_seeded_build(factory: Factory, declaration: Model, shape: Shape) -> No
     )
 
 
+def check_encode(factory: Factory, declaration: Model, shape: Shape) -> None:
+    """A network for texts encodes any text, on the CPU, in a row of its own; it reads `max_length` code points."""
+    del shape
+    if declaration.modality != "text":
+        return
+    model = cast("TextNetwork", _build(factory, declaration))
+    limit: Any = getattr(model, "max_length", None)
+    whole_number = isinstance(limit, int) and limit >= 1
+    require(whole_number, f"{declaration.name}: expected max_length as an integer of 1 or more, got {limit!r:.40}")
+    texts = [*ENGLISH, *ODD]
+    before = list(texts)
+    whole = _encode(model, declaration, texts)
+    require(texts == before, f"{declaration.name}: encode changes the list that it is given")
+    for row, text in enumerate(texts):
+        alone = _encode(model, declaration, [text])[0]
+        own = torch.equal(alone, whole[row])
+        require(own, f"{declaration.name}: the row of {text!r:.30} is another one beside other texts")
+    if limit <= _LONGEST:
+        long = "".join(ENGLISH) * (1 + limit // len("".join(ENGLISH)))
+        cut = torch.equal(*_encode(model, declaration, [long, long[:limit]]))
+        require(cut, f"{declaration.name}: what lies behind max_length = {limit} changes the row")
+
+
 MODEL_CHECKS: tuple[Check, ...] = (
+    check_encode,
     check_logits,
     check_num_classes,
     check_state_dict,
@@ -146,7 +185,7 @@ def check_model(factory: Factory, declaration: Model, *, shape: Shape | None = N
         factory: makes a new network; called without arguments for the default parameters, and with `num_classes` if
             the parameters have one: `lambda **chosen: MyNet(MyParams(**chosen))`.
         declaration: what the plugin declares for it.
-        shape: of one input; `typical_shape(declaration)` if None.
+        shape: of one image; `typical_shape(declaration)` if None. Of no account to networks for texts.
     """
     for check in MODEL_CHECKS:
         check(factory, declaration, shape or typical_shape(declaration))
@@ -187,9 +226,20 @@ def _seeded(factory: Factory, declaration: Model, seed: int) -> tuple[dict[str, 
         torch.set_rng_state(before)
 
 
-def _inputs(shape: Shape) -> Tensor:
+def _inputs(model: nn.Module, declaration: Model, shape: Shape) -> Tensor:
+    if declaration.modality == "text":
+        return _encode(cast("TextNetwork", model), declaration, ENGLISH[:_N])
     # Networks are given normalised images, so about this far from 0.
     return (make_images(_N, shape) - 0.5) / 0.25
+
+
+def _encode(model: TextNetwork, declaration: Model, texts: Sequence[str]) -> Tensor:
+    with working(f"{declaration.name}: encoding {len(texts)} texts"):
+        encoded: Any = model.encode(texts)
+    kept = isinstance(encoded, Tensor) and encoded.ndim >= 1 and len(encoded) == len(texts)
+    require(kept, f"{declaration.name}: expected a tensor of {len(texts)} rows from encode, got {encoded!r:.60}")
+    require(encoded.device.type == "cpu", f"{declaration.name}: expected encode to stay on the CPU")
+    return cast("Tensor", encoded)
 
 
 def _logits(model: nn.Module, declaration: Model, inputs: Tensor) -> Tensor:

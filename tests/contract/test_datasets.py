@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from robustkit import Dataset, View
-from robustkit.engine.data import NumpyDataset, apply_view, open_layout, parse_view
+from robustkit.engine.data import NumpyDataset, apply_view, open_layout, open_table, parse_view
 from robustkit.host import load_host
 from robustkit.testing import DATASET_CHECKS, check_dataset
 from robustkit.testing import dataset as kit
@@ -31,8 +31,13 @@ def test_the_other_split_of_the_bundled_data_keeps_the_contract():
     assert len(fingerprints) == 2
 
 
+def test_the_other_split_of_the_bundled_texts_keeps_the_contract():
+    entry = HOST.catalog.find("dataset", "zoo/debian-sections")
+    check_dataset(lambda: HOST.build(entry, {"split": "train"}), entry.component)
+
+
 def test_the_first_party_datasets_are_found():
-    assert "zoo/fashion-mnist-mini" in [entry.qualified for entry in ENTRIES]
+    assert {"zoo/fashion-mnist-mini", "zoo/debian-sections"} <= {entry.qualified for entry in ENTRIES}
 
 
 PIXELS = np.random.default_rng(0).integers(256, size=(20, 9, 7, 3), dtype=np.uint8)
@@ -307,11 +312,11 @@ BROKEN = [
     (SortsTheIds, kit.check_ids_order, "in the order of the ids"),
     (SortsTheCallersIds, kit.check_ids_order, "read changes the ids"),
     (ScalesByTheBatch, kit.check_read_alone, "sample 0 on its own differs"),
-    (Augments, kit.check_read_repeatable, "other images the second time"),
-    (ShufflesWhenOpened, kit.check_read_repeatable, "other images the second time"),
+    (Augments, kit.check_read_repeatable, "other samples the second time"),
+    (ShufflesWhenOpened, kit.check_read_repeatable, "other samples the second time"),
     (ShufflesLabelsWhenOpened, kit.check_read_repeatable, "the labels change"),
-    (HandsOutItsOwn, kit.check_images_are_copies, "writing into the images that were read changes the dataset"),
-    (CachesWhatItReads, kit.check_images_are_copies, "writing into the images that were read changes the dataset"),
+    (HandsOutItsOwn, kit.check_samples_are_copies, "writing into the samples that were read changes the dataset"),
+    (CachesWhatItReads, kit.check_samples_are_copies, "writing into the samples that were read changes the dataset"),
     (ShortFingerprint, kit.check_fingerprint, "expected a fingerprint of 64 hex digits"),
     (PrefixedFingerprint, kit.check_fingerprint, "expected a fingerprint of 64 hex digits"),
     (FingerprintOfTheObject, kit.check_fingerprint, "another one in a new object"),
@@ -338,6 +343,111 @@ def test_a_good_dataset_passes(check):
     check(Good, declare())
 
 
+class GoodTexts:
+    """Twenty texts that keep every clause; the broken ones below change one thing."""
+
+    class_names = ("a", "b", "c", "d")
+
+    def __init__(self):
+        self.texts = [f"text {number}" for number in range(20)]
+        self.labels = LABELS.astype(np.int64)
+
+    def read(self, ids):
+        return [self.texts[number] for number in ids]
+
+    def fingerprint(self):
+        return hashlib.sha256("".join(self.texts).encode() + self.labels.tobytes()).hexdigest()
+
+
+class TextsWithAView(GoodTexts):
+    view = View(channels=3, height=9, width=7)
+
+
+class BytesForTexts(GoodTexts):
+    def read(self, ids):
+        return [text.encode() for text in super().read(ids)]
+
+
+class ArrayOfTexts(GoodTexts):
+    def read(self, ids):
+        return np.array(super().read(ids))
+
+
+class OneTextForAll(GoodTexts):
+    def read(self, ids):
+        return super().read(ids[:1])
+
+
+class AnEmptyText(GoodTexts):
+    def read(self, ids):
+        return [text if text != "text 0" else "" for text in super().read(ids)]
+
+
+class SortsTexts(GoodTexts):
+    def read(self, ids):
+        return sorted(super().read(ids))
+
+
+class LowersSingleTexts(GoodTexts):
+    def read(self, ids):
+        return super().read(ids) if len(ids) > 1 else ["?"]
+
+
+class AugmentsTexts(GoodTexts):
+    calls = 0
+
+    def read(self, ids):
+        self.calls += 1
+        return [text + "." * (self.calls // 2) for text in super().read(ids)]
+
+
+class HandsOutItsList(GoodTexts):
+    cache = {}  # noqa: RUF012 - shared by all objects on purpose
+
+    def read(self, ids):
+        return self.cache.setdefault(ids.tobytes(), super().read(ids))
+
+
+class DropsWordsAtRandom(GoodTexts):
+    def read(self, ids):
+        return [text[random.randrange(2) :] for text in super().read(ids)]
+
+
+BROKEN_TEXTS = [
+    (TextsWithAView, kit.check_read_form, "texts have no view"),
+    (BytesForTexts, kit.check_read_form, "expected a list of 16 strings, got a list of 16 bytes"),
+    (ArrayOfTexts, kit.check_read_form, "expected a list of 16 strings, got .*<U7"),
+    (OneTextForAll, kit.check_read_form, "expected a list of 16 strings, got a list of 1 str"),
+    (AnEmptyText, kit.check_read_form, "not empty"),
+    (SortsTexts, kit.check_ids_order, "in the order of the ids"),
+    (LowersSingleTexts, kit.check_read_alone, "sample 0 on its own differs"),
+    (AugmentsTexts, kit.check_read_repeatable, "other samples the second time"),
+    (HandsOutItsList, kit.check_samples_are_copies, "writing into the samples that were read"),
+    (DropsWordsAtRandom, kit.check_dataset_no_global_randomness, "global generator: random;"),
+]
+
+
+@pytest.mark.parametrize(("toy", "check", "reason"), BROKEN_TEXTS, ids=[toy.__name__ for toy, _, _ in BROKEN_TEXTS])
+def test_a_broken_dataset_of_texts_is_noticed_by_the_right_check(toy, check, reason):
+    with pytest.raises(AssertionError, match=reason):
+        check(toy, declare(modality="text"))
+
+
+@pytest.mark.parametrize("check", DATASET_CHECKS, ids=lambda check: check.__name__)
+def test_a_good_dataset_of_texts_passes(check):
+    check(GoodTexts, declare(modality="text"))
+
+
+def test_texts_that_are_declared_as_images_are_noticed():
+    with pytest.raises(AssertionError, match=r"expected a robustkit\.View, got None"):
+        check_dataset(GoodTexts, declare())
+
+
+def test_tables_of_texts_keep_the_contract(tmp_path):
+    (tmp_path / "t.csv").write_text("label,text\n" + "".join(f"{n % 3},text {n}\n" for n in range(20)))
+    check_dataset(lambda: open_table(tmp_path / "t.csv"), declare(modality="text"))
+
+
 def test_images_that_cannot_be_written_into_may_be_shared():
     check_dataset(ReadOnly, declare())
 
@@ -355,7 +465,7 @@ def test_a_dataset_of_one_image_passes():
 
 def test_the_kit_undoes_what_it_wrote_into_a_shared_array():
     with pytest.raises(AssertionError):
-        kit.check_images_are_copies(CachesWhatItReads, declare())
+        kit.check_samples_are_copies(CachesWhatItReads, declare())
     ids = np.arange(20)[kit._spread(CachesWhatItReads())]
     assert np.array_equal(CachesWhatItReads().read(ids), Good().read(ids))
 

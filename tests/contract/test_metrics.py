@@ -14,7 +14,11 @@ from robustkit.testing import METRIC_CHECKS, check_metric
 from robustkit.testing import metric as kit
 
 HOST = load_host(strict=True)
-ENTRIES = [entry for entry in HOST.catalog.all("metric") if entry.first_party]
+ENTRIES = [
+    entry
+    for entry in HOST.catalog.all("metric")
+    if entry.first_party and entry.component.needs == {"records"}  # the others: test_model_metrics.py
+]
 
 
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.__name__)
@@ -332,3 +336,30 @@ def test_checking_one_by_one_or_all_together_is_the_same():
     check_metric(Good, declare())
     with pytest.raises(AssertionError, match="not in order"):
         check_metric(EndsSwapped, declare())
+
+
+class Several(Good):
+    """Two estimates by name."""
+
+    def __call__(self, records):
+        return {"mean": super().__call__(records), "again": super().__call__(records)}
+
+
+class SometimesOne(Several):
+    def __call__(self, records):
+        found = super().__call__(records)
+        return found if len(records["id"]) > 1 else {"mean": found["mean"]}
+
+
+class OneIsWrong(Several):
+    def __call__(self, records):
+        found = super().__call__(records)
+        return {**found, "again": replace(found["again"], value=-1.0)}
+
+
+def test_several_estimates_by_name_are_checked_one_by_one():
+    check_metric(Several, declare())
+    with pytest.raises(AssertionError, match="lies outside the declared bounds"):
+        check_metric(OneIsWrong, declare())
+    with pytest.raises(AssertionError, match="the estimate 'again' is missing for other records"):
+        check_metric(SometimesOne, declare())

@@ -36,6 +36,7 @@ def test_first_party_models_keep_the_contract(entry, check):
         ("zoo/resnet20-cifar", {"in_channels": 1}, (1, 28, 28)),
         ("zoo/small-cnn", {"in_channels": 3, "width": 4}, (3, 21, 33)),
         ("zoo/mlp", {"in_shape": (3, 8, 8), "hidden": ()}, (3, 8, 8)),
+        ("zoo/char-cnn", {"max_length": 30, "width": 8}, None),
     ],
 )
 def test_first_party_models_keep_the_contract_with_other_parameters(name, params, shape):
@@ -44,7 +45,7 @@ def test_first_party_models_keep_the_contract_with_other_parameters(name, params
 
 
 def test_the_first_party_models_are_found():
-    assert {"zoo/mlp", "zoo/resnet20-cifar"} <= {entry.qualified for entry in ENTRIES}
+    assert {"zoo/mlp", "zoo/resnet20-cifar", "zoo/char-cnn"} <= {entry.qualified for entry in ENTRIES}
 
 
 @robustkit.params
@@ -263,8 +264,101 @@ def test_a_broken_model_is_noticed_by_the_right_check(toy, check, reason):
         check(toy, declare(), SHAPE)
 
 
+class GoodText(Good):
+    """A small classifier of texts that keeps every clause; the broken ones below change one thing."""
+
+    max_length = 32
+
+    def encode(self, texts):
+        padded = [text[: self.max_length].ljust(self.max_length, "\0") for text in texts]
+        return torch.tensor([[ord(character) for character in text] for text in padded])
+
+    def forward(self, encoded):
+        return super().forward(encoded.remainder(7).float())
+
+
+class CannotEncode(GoodText):
+    encode = None
+
+
+class CountsInFloats(GoodText):
+    max_length = 32.0
+
+
+class PadsToTheLongest(GoodText):
+    def encode(self, texts):
+        longest = min(32, max(map(len, texts)))
+        return super().encode(texts)[:, :longest]
+
+
+class LooksAtTheBatch(GoodText):
+    def encode(self, texts):
+        return super().encode(texts) + len(texts)
+
+
+class ReadsTheEnd(GoodText):
+    def encode(self, texts):
+        return super().encode([text[-32:] for text in texts])
+
+
+class EncodesToLists(GoodText):
+    def encode(self, texts):
+        return super().encode(texts).tolist()
+
+
+class EncodesAsciiOnly(GoodText):
+    def encode(self, texts):
+        return super().encode([text.encode("ascii").decode() for text in texts])
+
+
+class SortsItsTexts(GoodText):
+    def encode(self, texts):
+        if isinstance(texts, list):
+            texts.sort(key=len)
+        return super().encode(texts)
+
+
+class TextTuple(GoodText):
+    def forward(self, encoded):
+        return super().forward(encoded), None
+
+
+BROKEN_TEXT = [
+    (CannotEncode, kit.check_encode, "encoding 24 texts raises TypeError"),
+    (CountsInFloats, kit.check_encode, "expected max_length as an integer"),
+    (PadsToTheLongest, kit.check_encode, "is another one beside other texts"),
+    (LooksAtTheBatch, kit.check_encode, "is another one beside other texts"),
+    (ReadsTheEnd, kit.check_encode, "what lies behind max_length = 32 changes the row"),
+    (EncodesToLists, kit.check_encode, "expected a tensor of 24 rows from encode"),
+    (EncodesAsciiOnly, kit.check_encode, "encoding 24 texts raises UnicodeEncodeError"),
+    (SortsItsTexts, kit.check_encode, "encode changes the list"),
+    (TextTuple, kit.check_logits, "expected a tensor of logits, got tuple"),
+]
+
+
+@pytest.mark.parametrize(("toy", "check", "reason"), BROKEN_TEXT, ids=[toy.__name__ for toy, _, _ in BROKEN_TEXT])
+def test_a_broken_text_model_is_noticed_by_the_right_check(toy, check, reason):
+    with pytest.raises(AssertionError, match=reason):
+        check(toy, declare(modality="text"), SHAPE)
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
+def test_a_good_text_model_passes(check):
+    check(GoodText, declare(modality="text"), SHAPE)
+
+
+def test_a_text_model_without_a_limit_passes():
+    class ReadsAll(GoodText):
+        max_length = 10**15
+
+        def encode(self, texts):
+            return torch.tensor([[len(text) * (place + 1) for place in range(32)] for text in texts])
+
+    kit.check_encode(ReadsAll, declare(modality="text"), SHAPE)
+
+
 def test_every_check_is_seen_to_fail():
-    assert {check for _, check, _ in BROKEN} == set(MODEL_CHECKS)
+    assert {check for _, check, _ in BROKEN + BROKEN_TEXT} == set(MODEL_CHECKS)
 
 
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)

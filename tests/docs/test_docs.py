@@ -65,10 +65,12 @@ def test_the_commands_of_the_plugin_page_run(folder: Path) -> None:
         if name := re.match(r"# (\w+\.py)\n", block):
             (folder / name[1]).write_text(block)
     commands = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    assert len(commands) == 4
+    assert len(commands) == 7
     outputs = [call(folder, *RUN, *command.split()[1:]) for command in commands]
     assert "my-lab/stripes" in outputs[0]
     assert "Width of a stripe in pixels." in outputs[1]
+    assert "input-gradient" in (folder / "mixed-run" / "results.csv").read_text("utf8")
+    assert (folder / "mixed-report" / "verdict.txt").read_text("utf8").startswith("clean: ")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

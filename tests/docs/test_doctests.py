@@ -8,7 +8,16 @@ import pkgutil
 
 import pytest
 
-PACKAGES = ("robustkit", "robustkit_attacks", "robustkit_corruptions", "robustkit_metrics", "robustkit_zoo")
+PACKAGES = (
+    "robustkit",
+    "robustkit_attacks",
+    "robustkit_corruptions",
+    "robustkit_metrics",
+    "robustkit_reports",
+    "robustkit_textnoise",
+    "robustkit_trainers",
+    "robustkit_zoo",
+)
 
 
 def modules() -> list[str]:

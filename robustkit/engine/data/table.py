@@ -86,10 +86,11 @@ def is_table(path: str | Path) -> bool:
     """
     location = Path(path).expanduser()
     suffix = location.suffix.lower()
-    if suffix not in (*_SUFFIXES, *_PLAIN) or not location.is_file():
-        return False
     if suffix in _SUFFIXES:
-        return True
+        # A pipe too, so that open_table may say what is wrong with it.
+        return location.exists() and not location.is_dir()
+    if suffix not in _PLAIN or not location.is_file():
+        return False
     with reading(location, "a table of texts"), location.open("rb") as file:
         first = file.read(_SNIFFED).split(b"\n")[0]
     return b"\t" in first and b"\0" not in first

@@ -60,7 +60,7 @@ def test_captured_is_what_the_layer_returned_and_gradients_flow() -> None:
     net, inputs = Two(), torch.linspace(0, 1, 8).view(2, 1, 2, 2).requires_grad_()
     with capture_features(net, ("first", "second")) as found:
         output = net(inputs)
-    assert found["second"] is output
+    assert torch.equal(found["second"], output)
     assert torch.equal(found["first"], net.first(inputs))
     (gradient,) = torch.autograd.grad(found["first"].sum(), inputs)
     assert torch.equal(gradient[0].flatten(), net.first[1].weight.sum(dim=0))
@@ -70,9 +70,17 @@ def test_the_last_output_of_a_layer_counts_and_no_hook_stays() -> None:
     net = Repeating()
     with capture_features(net, ("twice",)) as found:
         output = net(torch.ones(1, 2))
-    assert found["twice"] is output
+    assert torch.equal(found["twice"], output)
     net(torch.zeros(1, 2))
-    assert found["twice"] is output
+    assert torch.equal(found["twice"], output)
+
+
+def test_a_layer_that_works_in_place_does_not_change_what_was_captured_before_it() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
+    with torch.no_grad(), capture_features(net, ("0",)) as found:
+        output = net(torch.linspace(-1, 1, 3)[None])
+    assert torch.equal(found["0"].relu(), output)
+    assert not torch.equal(found["0"], output)
 
 
 def test_a_layer_without_a_tensor_is_an_error() -> None:

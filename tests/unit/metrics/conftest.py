@@ -28,3 +28,24 @@ def records():
         "nll": -np.log(PROBABILITIES[np.arange(6), LABELS]).astype(np.float32),
         "brier": np.square(PROBABILITIES - truth).sum(axis=1).astype(np.float32),
     }
+
+
+@pytest.fixture
+def make_batch():
+    """Make a batch of a model, as a metric that needs the model sees it."""
+    import torch
+
+    from robustkit import Keys, MetricBatch
+
+    def make(model, inputs, labels, *, start=0, clean=None, features=None, clean_features=None):
+        return MetricBatch(
+            model=model,
+            inputs=inputs,
+            clean=inputs if clean is None else clean,
+            labels=labels,
+            keys=Keys(seed=0, stream="tests/metrics", version=1, ids=torch.arange(start, start + len(inputs))),
+            features=features or {},
+            clean_features=clean_features or {},
+        )
+
+    return make

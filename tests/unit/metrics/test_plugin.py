@@ -11,7 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 import robustkit
 import robustkit_metrics
 
-METRICS = {metric.name: metric for metric in robustkit_metrics.robustkit_metrics()}
+DECLARED = {metric.name: metric for metric in robustkit_metrics.robustkit_metrics()}
+METRICS = {name: metric for name, metric in DECLARED.items() if metric.needs == {"records"}}
+MODEL_METRICS = {name: metric for name, metric in DECLARED.items() if name not in METRICS}
 COLUMNS = {"accuracy": "label", "nll": "nll", "brier": "brier", "ece": "confidence"}
 
 
@@ -28,6 +30,23 @@ def test_it_declares_the_four_default_metrics():
         "ece": (False, (0.0, 1.0)),
     }
     assert all(metric.default for metric in METRICS.values())
+
+
+def test_it_declares_three_metrics_that_need_the_model():
+    assert {name: (set(metric.needs), metric.on, metric.modality) for name, metric in MODEL_METRICS.items()} == {
+        "utility-sensitivity": ({"model"}, "clean", "image"),
+        "token-utility-sensitivity": ({"model"}, "clean", "text"),
+        "linear-cka": ({"features"}, "degraded", None),
+    }
+    assert not any(metric.default for metric in MODEL_METRICS.values())
+
+
+def test_what_is_robustkits_own_definition_says_so():
+    said = "robustkit's definition, after Kim et al. 2021"
+    assert {name for name, metric in DECLARED.items() if metric.caveat == said} == {
+        "utility-sensitivity",
+        "token-utility-sensitivity",
+    }
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -19,15 +19,19 @@ def build(component, **given):
     return getattr(import_module(module), attribute)(component.params(**given))
 
 
-def test_it_declares_architectures_and_the_bundled_dataset():
+def test_it_declares_architectures_and_the_bundled_datasets():
     resnets = {f"resnet{depth}-cifar" for depth in (20, 32, 44, 56, 110)}
-    assert set(MODELS) == {*resnets, "small-cnn", "mlp"}
-    assert set(DATASETS) == {"fashion-mnist-mini"}
+    assert set(MODELS) == {*resnets, "small-cnn", "mlp", "char-cnn"}
+    assert {name for name, model in MODELS.items() if model.modality == "text"} == {"char-cnn"}
+    assert {name: dataset.modality for name, dataset in DATASETS.items()} == {
+        "fashion-mnist-mini": "image",
+        "debian-sections": "text",
+    }
     assert all(names.is_valid(name) for name in [*MODELS, *DATASETS])
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_architecture_maps_images_to_logits(name):
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.modality == "image"])
+def test_every_architecture_for_images_maps_them_to_logits(name):
     model = build(MODELS[name], num_classes=5).eval()
     shape = (1, 28, 28) if name == "mlp" else (MODELS[name].params().in_channels, 16, 16)
     with torch.inference_mode():

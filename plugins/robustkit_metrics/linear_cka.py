@@ -1,0 +1,112 @@
+"""Linear centred kernel alignment between the features of clean and of degraded inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+import robustkit
+from robustkit_metrics.cka_moments import Moments, Undefined, add, measure_moments, subtract, unbiased_cka
+from robustkit_metrics.params import LinearCkaParams
+
+_FEWEST_CHUNKS = 5
+
+
+@dataclass(frozen=True)
+class LinearCka:
+    """Linear CKA (Kornblith et al. 2019) with the unbiased estimator of HSIC (Song et al. 2012), layer by layer.
+
+    1 where the features of degraded inputs are those of clean ones up to rotation, scale and translation; near 0, or a
+    little below, where they are unrelated: it is never clamped. Feature maps are averaged over positions first. It is
+    exact for all samples together, not a mean over batches: see `cka_moments`. With 5 chunks or more, the interval is
+    Student's t around the value, by a jackknife over chunks.
+
+    Attributes:
+        layers: which layers it is computed for.
+    """
+
+    params: LinearCkaParams
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names or patterns of the layers whose features are needed; empty for the network's direct children."""
+        layers = self.params.layers
+        return (layers,) if isinstance(layers, str) else layers
+
+    def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
+        """Return the sums of one batch, under `LAYER/NAME`; of a layer that is too wide, its width alone."""
+        state = {}
+        for layer, features in batch.features.items():
+            clean, degraded = robustkit.pool_features(batch.clean_features[layer]), robustkit.pool_features(features)
+            for name, array in self._moments(clean, degraded).items():
+                state[f"{layer}/{name}"] = array
+        return state
+
+    def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
+        """Return the sums over all samples."""
+        layers = [_by_layer(state) for state in states]
+        return {
+            f"{layer}/{name}": array
+            for layer in layers[0]
+            for name, array in _merge([each[layer] for each in layers]).items()
+        }
+
+    def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
+        """Return the CKA of each layer; without a value, and with a note that says why, where it is undefined."""
+        layers = [_by_layer(chunk) for chunk in chunks]
+        return {layer: self._estimate([each[layer] for each in layers]) for layer in layers[0]}
+
+    def _moments(self, clean: Tensor, degraded: Tensor) -> Moments:
+        if clean.shape[1] > self.params.widest:
+            return {"n": np.array(float(len(clean))), "width": np.array(float(clean.shape[1]))}
+        return measure_moments(clean, degraded)
+
+    def _estimate(self, chunks: Sequence[Moments]) -> robustkit.Estimate:
+        whole = _merge(chunks)
+        n = int(whole["n"])
+        if "width" in whole:
+            width, widest = int(whole["width"]), self.params.widest
+            return robustkit.Estimate(value=None, n=n, note=f"undefined: {width} channels, more than widest={widest}")
+        try:
+            value = unbiased_cka(whole)
+        except Undefined as reason:
+            return robustkit.Estimate(value=None, n=n, note=f"undefined: {reason}")
+        low, high = _jackknife(value, whole, chunks)
+        interval = "" if low is None else "jackknife-chunks"
+        return robustkit.Estimate(value=value, n=n, ci_low=low, ci_high=high, interval=interval)
+
+
+def _by_layer(state: robustkit.State) -> dict[str, Moments]:
+    layers: dict[str, Moments] = {}
+    for key, array in state.items():
+        layer, _, name = key.rpartition("/")
+        layers.setdefault(layer, {})[name] = array
+    return layers
+
+
+def _merge(parts: Sequence[Moments]) -> Moments:
+    if "width" in parts[0]:
+        return {**parts[0], "n": np.sum([part["n"] for part in parts])}
+    total = parts[0]
+    for part in parts[1:]:
+        total = add(total, part)
+    return total
+
+
+def _jackknife(value: float, whole: Moments, chunks: Sequence[Moments]) -> tuple[float | None, float | None]:
+    """Return Student's 95 % interval around the value, from the values with one chunk left out at a time."""
+    count = len(chunks)
+    if count < _FEWEST_CHUNKS:
+        return None, None
+    from scipy.special import stdtrit
+
+    try:
+        without = np.array([unbiased_cka(subtract(whole, chunk)) for chunk in chunks])
+    except Undefined:
+        return None, None
+    error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
+    half = float(stdtrit(count - 1, 0.975) * error)
+    return value - half, value + half

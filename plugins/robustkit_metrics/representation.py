@@ -1,0 +1,53 @@
+"""The loss and the representation of samples, in one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+import robustkit
+
+Inputs = Tensor | list[str]
+
+
+class Representation:
+    """A model's representation of its inputs: the logits, or the output of one layer, averaged over positions.
+
+    Args:
+        model: maps N inputs to (N, classes) logits.
+        layer: name or pattern of one layer; empty for the logits.
+
+    Raises:
+        robustkit.ConfigError: no layer has this name, or several.
+    """
+
+    def __init__(self, model: nn.Module, layer: str) -> None:
+        self._model = model
+        self._layers = robustkit.find_layers(model, [layer]) if layer else ()
+        if len(self._layers) > 1:
+            raise robustkit.ConfigError(f"layer: '{layer}' matches {', '.join(self._layers)}", "name one of them")
+
+    def __call__(self, inputs: Inputs) -> Tensor:
+        """Return (N, m) representations."""
+        return self._run(inputs)[1]
+
+    def respond(self, labels: Tensor) -> Callable[[Inputs, Tensor], tuple[Tensor, Tensor]]:
+        """Return what maps inputs, and for each the row of its sample, to losses and representations.
+
+        Args:
+            labels: (N,) int64, of the samples.
+        """
+
+        def respond(inputs: Inputs, rows: Tensor) -> tuple[Tensor, Tensor]:
+            logits, representation = self._run(inputs)
+            chosen = labels[rows.to(labels.device)]
+            return functional.cross_entropy(logits, chosen, reduction="none"), representation
+
+        return respond
+
+    def _run(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        with robustkit.capture_features(self._model, self._layers) as found:
+            logits: Tensor = self._model(inputs)
+        return logits, robustkit.pool_features(found[self._layers[0]]) if self._layers else logits

@@ -1,0 +1,133 @@
+"""From a figure's spec to a matplotlib figure: the same for paper and page."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from robustkit import Axis, FigureSpec, Panel
+from robustkit_reports import curves, scatter
+from robustkit_reports.labels import short_names
+
+WIDE = 4.4
+"""From this width, in inches, a figure has room for the columns of a whole page."""
+
+LEGEND_ROW = 0.16
+
+
+def draw_figure(spec: FigureSpec, width: float, *, legend: bool = True) -> Figure:
+    """Return the figure at exactly this width; its height follows from the panels.
+
+    Args:
+        spec: what is drawn.
+        width: in inches.
+        legend: whether lines are named below the panels.
+    """
+    columns = _columns(spec, width)
+    rows = ceil(len(spec.panels) / columns)
+    handles = _handles(spec) if legend else []
+    height = rows * _panel_height(spec, width / columns)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    grid = figure.subplots(rows, columns, squeeze=False)
+    cells = list(grid.flat)
+    for number, (axes, panel) in enumerate(zip(cells, spec.panels, strict=False)):
+        _draw_panel(axes, panel, number, width / columns, first=number % columns == 0)
+    for axes in cells[len(spec.panels) :]:
+        axes.remove()
+    if handles:
+        legend_rows = _add_legend(figure, handles, width, renderer)
+        figure.set_size_inches(width, height + legend_rows * LEGEND_ROW + 0.04)
+    figure.draw_without_rendering()
+    # From here on the layout is final: labels are placed in what it left free.
+    figure.set_layout_engine("none")
+    for axes, panel in zip(cells, spec.panels, strict=False):
+        if panel.kind == "scatter":
+            scatter.label_scatter(axes, panel, renderer)
+    return figure
+
+
+def _columns(spec: FigureSpec, width: float) -> int:
+    count = len(spec.panels)
+    if spec.panels[0].kind == "scatter":
+        return min(count, 3) if width >= WIDE else 1
+    if width < WIDE:
+        return min(count, 2)
+    return count if count <= 4 else next((each for each in (4, 3, 5) if count % each == 0), 4)
+
+
+def _panel_height(spec: FigureSpec, width: float) -> float:
+    if spec.panels[0].kind == "scatter":
+        return min(max(width * 0.76, 2.2), 2.7)
+    return min(max(width * 0.84, 1.35), 2.7)
+
+
+def _handles(spec: FigureSpec) -> list[Line2D]:
+    if spec.panels[0].kind == "scatter":
+        return scatter.front_handles(spec.panels)
+    handles = curves.curve_handles(spec.panels)
+    names = short_names([str(handle.get_label()) for handle in handles])
+    for handle in handles:
+        handle.set_label(names[str(handle.get_label())])
+    return handles
+
+
+def _add_legend(figure: Figure, handles: Sequence[Line2D], width: float, renderer: Any) -> int:
+    """Add the legend with as many columns as fit and return its number of rows."""
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(handles=list(handles), loc="outside lower center", ncols=columns, borderpad=0)
+        if columns == 1 or legend.get_window_extent(renderer).width <= width * figure.dpi:
+            return ceil(len(handles) / columns)
+        legend.remove()
+    return 0
+
+
+def _draw_panel(axes: Axes, panel: Panel, number: int, width: float, *, first: bool) -> None:
+    axes.set_xlim(panel.x.low, panel.x.high)
+    axes.set_ylim(panel.y.low, panel.y.high)
+    if panel.kind == "scatter":
+        scatter.draw_scatter(axes, panel, number)
+    else:
+        curves.draw_curves(axes, panel, number)
+    characters = max(int(width * 72 / 4.2), 12)
+    axes.set_title("\n".join(textwrap.wrap(panel.title, characters)[:3]))
+    axes.set_xlabel(_name(panel.x))
+    # Lines share their vertical axis across a row.
+    axes.set_ylabel(_name(panel.y) if first or panel.kind == "scatter" else "")
+    for axis, spec in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
+        axis.set_major_locator(FixedLocator(list(spec.ticks)) if _few(spec) else MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(_percent if spec.unit == "%" else _plain))
+    if panel.kind == "line" and not first:
+        axes.tick_params(labelleft=False)
+
+
+def _few(axis: Axis) -> bool:
+    """Return whether the axis has ticks of its own that do not run into one another."""
+    if not 0 < len(axis.ticks) <= 7:
+        return False
+    ordered = sorted(axis.ticks)
+    gaps = [after - before for before, after in pairwise(ordered)]
+    return all(gap >= (axis.high - axis.low) / 9 for gap in gaps)
+
+
+def _name(axis: Axis) -> str:
+    unit = f" [{axis.unit}]" if axis.unit else ""
+    arrow = {"higher": " →", "lower": " ←", "": ""}[axis.better]
+    return f"{axis.label}{unit}{arrow}"
+
+
+def _percent(value: float, _place: int) -> str:
+    return f"{100 * value:.4g}"
+
+
+def _plain(value: float, _place: int) -> str:
+    return f"{value:.4g}"

@@ -1,0 +1,63 @@
+"""What a caption must say: data, n, how the intervals were made, what the numbers do not cover."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from robustkit.analysis.comparison import Comparison, Measured
+from robustkit.analysis.resample import RESAMPLES, SEED
+
+UPPER_BOUND = (
+    "Accuracy under an attack is an upper bound of robust accuracy: a stronger or an adaptive attack may find more."
+)
+
+FRONT = (
+    "The line is the Pareto front of the point estimates. Hollow markers are dominated, but their intervals reach the "
+    "front, so they are not separable from it; pale markers are dominated."
+)
+
+_METHODS = {
+    "wilson": "Wilson's for a single condition",
+    "bootstrap": f"percentile bootstrap over samples ({RESAMPLES:,} resamples, seed {SEED}, the same resampled samples "
+    "for all conditions and models) for means over conditions or seeds",
+}
+
+
+def describe_data(comparison: Comparison) -> str:
+    """Return which samples the numbers rest on."""
+    return f"{comparison.dataset}, n = {comparison.samples:,} samples."
+
+
+def describe_intervals(comparison: Comparison, measured: Iterable[Measured], shape: str = "Intervals") -> str:
+    """Return how the intervals of the given numbers were made.
+
+    Args:
+        comparison: whose groups are named with their number of training seeds.
+        measured: what is shown.
+        shape: what shows the intervals, in the plural: crosses, bands …
+    """
+    methods = {each.method for each in measured if each.low is not None}
+    parts = [text for method, text in _METHODS.items() if method in methods]
+    if "student-t" in methods:
+        groups = ", ".join(f"{each.name}: {len(each.models)}" for each in comparison.subjects if each.is_group)
+        parts.append(
+            f"Student's t over training seeds, cut off at the ends of the scale, for groups ({groups}); these do not "
+            "cover the choice of samples, and with so few seeds they are wide"
+        )
+    other = sorted(methods - {*_METHODS, "student-t", ""})
+    parts += [f"as the metric declares ({', '.join(other)})"] if other else []
+    if not parts:
+        return "No intervals are defined here."
+    covers = " They do not cover training: a model alone was trained once." if methods & set(_METHODS) else ""
+    return f"{shape} are 95 % intervals: {'; '.join(parts)}.{covers}"
+
+
+def describe_mean(comparison: Comparison, conditions: Collection[str]) -> str:
+    """Return what a mean is over, by perturbation: `gaussian-noise (severities 1, 3, 5)`."""
+    parts = []
+    for members in comparison.families().values():
+        chosen = [each for each in members if each.text in conditions]
+        if chosen:
+            levels = ", ".join(f"{each.strength:g}" for each in chosen)
+            parts.append(f"{chosen[0].family_name} ({'severity' if len(chosen) == 1 else 'severities'} {levels})")
+    return ", ".join(parts)

@@ -1,0 +1,118 @@
+"""Conditions as reports name and sort them: short names, families of severities, the strongest of each attack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One condition of a report.
+
+    Attributes:
+        text: the canonical string.
+        kind: `clean`, `perturbation` or `attack`.
+        component: qualified name.
+        strength: severity of a perturbation, eps of an attack, 0 for clean.
+        name: short, unique in the report.
+        family: what remains of `text` without the strength: conditions of one family differ in strength alone.
+        family_name: short, unique in the report.
+        norm: of an attack's threat model.
+        stochastic: whether it was evaluated under several seeds where the run has several.
+    """
+
+    text: str
+    kind: str
+    component: str
+    strength: float
+    name: str
+    family: str
+    family_name: str
+    norm: str = ""
+    stochastic: bool = False
+
+
+_STRENGTH = {"perturbation": "severity", "attack": "eps"}
+
+
+def describe_conditions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+    """Return the conditions by canonical string.
+
+    Args:
+        found: by canonical string, what the manifest says of each.
+    """
+    families = {text: _family(text, facts) for text, facts in found.items()}
+    names, family_names = short_names(found), short_names(families.values())
+    return {
+        text: Condition(
+            text=text,
+            kind=facts["kind"],
+            component=facts["component"],
+            strength=_strength(facts),
+            name=names[text],
+            family=families[text],
+            family_name=family_names[families[text]],
+            norm=(facts.get("threat_model") or {}).get("norm", ""),
+            stochastic=bool(facts.get("stochastic")),
+        )
+        for text, facts in found.items()
+    }
+
+
+def short_names(texts: Iterable[str]) -> dict[str, str]:
+    """Return a short unique name for each canonical condition: its strength, and what else tells it from the others.
+
+    >>> names = short_names(["clean", "c/fog:mode=fixed,severity=1", "c/fog:mode=fixed,severity=2"])
+    >>> list(names.values())
+    ['clean', 'fog, severity 1', 'fog, severity 2']
+    >>> list(short_names(["a/pgd:eps=0.1,steps=5", "a/pgd:eps=0.1,steps=9"]).values())
+    ['pgd, eps 0.1, steps 5', 'pgd, eps 0.1, steps 9']
+    """
+    split = {text: _split(text) for text in texts}
+    bare = {component: component.rpartition("/")[2] for component, _ in split.values()}
+    names = {}
+    for text, (component, items) in split.items():
+        siblings = [others for other, others in split.values() if other == component]
+        clash = sum(name == bare[component] for name in bare.values()) > 1
+        shown = _telling(items, siblings)
+        first = component if clash else bare[component]
+        names[text] = ", ".join([first, *(f"{key} {items[key]}" for key in shown)])
+    return names
+
+
+def _telling(items: Mapping[str, str], siblings: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the parameters that a name shows: strength always, others only where they tell siblings apart."""
+    keys = list(dict.fromkeys(key for each in siblings for key in each))
+    shown = [key for key in keys if key in _STRENGTH.values()]
+    for key in keys:
+        if key not in shown and _kinds(siblings, [*shown, key]) > _kinds(siblings, shown):
+            shown.append(key)
+    return [key for key in shown if key in items]
+
+
+def _kinds(siblings: Sequence[Mapping[str, str]], keys: Sequence[str]) -> int:
+    return len({tuple(each.get(key) for key in keys) for each in siblings})
+
+
+def _split(text: str) -> tuple[str, dict[str, str]]:
+    component, _, rest = text.partition(":")
+    # Lists hold commas too; only those before a key separate parameters.
+    items = re.split(r",(?=[\w-]+=)", rest) if rest else []
+    return component, dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def _family(text: str, facts: Mapping[str, Any]) -> str:
+    component, items = _split(text)
+    # Resolved parameters such as a step size follow eps, so attacks of one family may differ in them.
+    dropped = {"severity"} if facts["kind"] == "perturbation" else {"eps", "step-size"}
+    kept = ",".join(f"{key}={value}" for key, value in items.items() if key not in dropped)
+    return f"{component}:{kept}" if kept else component
+
+
+def _strength(facts: Mapping[str, Any]) -> float:
+    if facts["kind"] == "attack":
+        return float((facts.get("threat_model") or {}).get("eps", 0.0))
+    return float(facts["severity"] or 0.0)

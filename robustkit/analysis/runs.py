@@ -1,0 +1,127 @@
+"""Run folders, read for a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustkit.analysis.intervals import wilson_interval
+from robustkit.errors import DataError
+from robustkit.store import RunFolder
+
+ACCURACY = "metrics/accuracy"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """One run.
+
+    Attributes:
+        name: how reports call it.
+        folder: where it is.
+        manifest: what was run.
+        rows: the results table.
+        notes: what the reader should know about it.
+    """
+
+    name: str
+    folder: RunFolder
+    manifest: dict[str, Any]
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+    def samples_key(self, dataset: str) -> tuple[Any, ...]:
+        """Return what two runs must share for their models to be compared: the data, and which of its samples."""
+        facts, identity = self.manifest["datasets"][dataset], self.manifest.get("identity", {})
+        return facts["fingerprint"], facts["evaluated"], identity.get("samples")
+
+    def correct(self, model: str, dataset: str, condition: str, seed: int) -> NDArray[np.float64] | None:
+        """Return (n,) 1.0 for samples that were right and 0.0 for others, or None where no records are stored."""
+        for cell in self.manifest["cells"]:
+            if (cell["model"], cell["dataset"], cell["condition"], cell["seed"]) == (model, dataset, condition, seed):
+                records = self.folder.read_cell(cell["key"], self.manifest["chunks"])
+                return None if records is None else (records["prediction"] == records["label"]).astype(np.float64)
+        return None
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Return the runs, each folder once.
+
+    Raises:
+        DataError: one is not a run folder, is damaged, or has no results at all.
+    """
+    unique = list({path.resolve(): path for path in paths}.values())
+    return [_read_run(path, name) for path, name in zip(unique, _names(unique), strict=True)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return short names: the folder's own, with as many of its parents as it takes to tell it from the others."""
+    parts = [path.resolve().parts for path in paths]
+    names = [each[-1] for each in parts]
+    depth = 2
+    while max(Counter(names).values(), default=0) > 1:
+        counts = Counter(names)
+        names = ["/".join(each[-depth:]) if counts[name] > 1 else name for each, name in zip(parts, names, strict=True)]
+        depth += 1
+    return names
+
+
+def _read_run(path: Path, name: str) -> Run:
+    folder = RunFolder(path)
+    manifest, rows = folder.read_manifest(), folder.read_results()
+    try:
+        notes = _notes(name, manifest)
+        if not rows:
+            rows = _accuracy_of_sealed_cells(folder, manifest)
+            notes += (f"run {name} has no results table yet: accuracy was computed from the cells that are stored",)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise malformed(path, error) from error
+    if not rows:
+        raise DataError(f"{path} has no results yet", "finish it: robustkit eval --resume with the same command")
+    return Run(name=name, folder=folder, manifest=manifest, rows=rows, notes=notes)
+
+
+def malformed(path: Path, error: Exception) -> DataError:
+    """Return the error for a folder whose files are JSON, but not as robustkit writes them."""
+    return DataError(
+        f"{path}: its manifest or results are not as robustkit writes them: {type(error).__name__}: {error}",
+        "repeat the run in a new folder",
+    )
+
+
+def _notes(name: str, manifest: dict[str, Any]) -> tuple[str, ...]:
+    status, failed = manifest["status"], len(manifest["failures"])
+    notes = []
+    if not status.startswith("finished"):
+        what = "was not finished (running, or killed)" if status == "running" else f"did not finish ({status})"
+        notes.append(f"run {name} {what}: what is missing is missing here too")
+    if failed:
+        notes.append(f"run {name} has {failed} failure(s), listed below; what failed is in no figure and no mean")
+    return tuple(notes)
+
+
+def _accuracy_of_sealed_cells(folder: RunFolder, manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for cell in manifest["cells"]:
+        records = folder.read_cell(cell["key"], manifest["chunks"])
+        if records is None:
+            continue
+        right, n = int((records["prediction"] == records["label"]).sum()), len(records["label"])
+        low, high = wilson_interval(right, n)
+        condition = manifest["conditions"][cell["condition"]]
+        rows.append(
+            {
+                **{key: cell[key] for key in ("model", "dataset", "condition", "seed")},
+                "perturbation": condition["component"],
+                "severity": condition["severity"],
+                "source": "stored" if condition["kind"] == "clean" else "generated",
+                **{"metric": ACCURACY, "value": right / n, "n": n, "ci_low": low, "ci_high": high},
+            }
+        )
+    return rows

@@ -1,0 +1,136 @@
+"""`robustkit report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
+from robustkit.errors import ConfigError, PluginError, RobustkitError
+
+if TYPE_CHECKING:
+    from robustkit.analysis.specs import Report
+    from robustkit.host import Host
+
+DEFAULT = ("html", "figures", "latex", "csv")
+
+
+@click.command("report", short_help="Write figures, tables and a page from runs.")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN…")
+@click.option("-o", "--out", metavar="DIR", help="Folder for the files. [RUN/report]")
+@click.option(
+    "-r",
+    "--reporter",
+    "reporters",
+    multiple=True,
+    metavar="NAME:k=v,…",
+    help="What to write, e.g. figures:venue=neurips,column=half. Repeatable. [html, figures, latex, csv]",
+)
+@json_option
+@plugin_options
+def command(
+    runs: tuple[str, ...],
+    out: str | None,
+    reporters: tuple[str, ...],
+    as_json: bool,
+    include: tuple[str, ...],
+    no_plugin: tuple[str, ...],
+    strict_plugins: bool,
+) -> None:
+    """Write a report on finished RUNs, without evaluating anything; prints the path of its page.
+
+    Models that saw the same samples are compared; runs on other data get figures of their own. Cells that failed are
+    listed on the page and named on stderr; the exit code is 0 all the same.
+    """
+    folder = report_folder(runs, out)
+    host = load_plugins(include, no_plugin, strict_plugins)
+    writers = [_writer(text, host) for text in reporters or DEFAULT]
+    report = read_report(runs)
+    files = [path for name, writer in writers for path in write(name, writer, report, folder)]
+    page = next((path for path in files if path.suffix == ".html"), None)
+    if as_json:
+        click.echo(json.dumps(_summary(report, folder, files, page)))
+    else:
+        click.echo(str(page or folder))
+
+
+def report_folder(runs: tuple[str, ...], out: str | None) -> Path:
+    """Return where a report goes.
+
+    Raises:
+        ConfigError: there are several runs and no folder is named, or a file is where the folder should be.
+    """
+    if out is None and len(set(runs)) > 1:
+        raise ConfigError("several runs have no folder in common to write to", "name one with -o DIR")
+    folder = Path(out) if out is not None else Path(runs[0]) / "report"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file, not a folder", "choose another folder with -o DIR")
+    return folder
+
+
+def read_report(runs: tuple[str, ...]) -> Report:
+    """Return the report on the runs; what the user must know about them goes to stderr."""
+    from robustkit.analysis.report import load_report
+
+    report = load_report(*runs)
+    for note in report.notes:
+        click.echo(f"robustkit: note: {note}", err=True)
+    for study in report.studies:
+        for note in study.notes:
+            click.echo(f"robustkit: note: {study.dataset}: {note}", err=True)
+    return report
+
+
+def _writer(text: str, host: Host) -> tuple[str, Any]:
+    from robustkit.config.shorthand import parse_shorthand
+    from robustkit.host.validate import build
+
+    values = parse_shorthand(text)
+    entry = host.catalog.find("reporter", values.pop("name"))
+    return entry.qualified, build(entry, {key: _listed(key, value) for key, value in values.items()})
+
+
+def _listed(key: str, value: Any) -> Any:
+    # `formats=pdf` means a list of one.
+    return [value] if key in ("formats", "figure") and not isinstance(value, list) else value
+
+
+def write(name: str, writer: Any, report: Report, folder: Path) -> list[Path]:
+    """Return the files that a reporter has written below the folder.
+
+    Raises:
+        PluginError: the reporter failed.
+        RunError: a file cannot be written.
+    """
+    from robustkit.store.atomic import storage_error
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with only_results_on_stdout():
+            return [Path(path) for path in writer(report, folder)]
+    except RobustkitError:
+        raise
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    except Exception as error:
+        raise PluginError(
+            f"reporter '{name}' failed: {type(error).__name__}: {error}", "leave it out with -r, or mend its plugin"
+        ) from error
+
+
+def _summary(report: Report, folder: Path, files: list[Path], page: Path | None) -> dict[str, Any]:
+    return {
+        "report": str(folder),
+        "page": str(page) if page else None,
+        "files": [str(path) for path in files],
+        "omitted": [
+            {"dataset": study.dataset, "figure": each.figure, "reason": each.reason}
+            for study in report.studies
+            for each in study.omitted
+        ],
+        "failures": [[cell.text for cell in row] for row in report.failures.rows],
+        "notes": list(report.notes),
+    }
