@@ -3,8 +3,8 @@
     python scripts/train_bundled.py [NAME …]
 
 Three training seeds for each image model, one for the text model; half an hour on one CPU core. Each training
-is `robustkit train --config scripts/bundled/NAME.toml --seed N`, and its folder stays below `--work`, so that a run that
-was stopped goes on. Equal torch builds and machines give equal files.
+is `robustkit train --config scripts/bundled/NAME.toml --seed N`, and its folder stays below `--work`, so that a run
+that was stopped goes on. Equal torch builds and machines give equal files.
 """
 
 from __future__ import annotations

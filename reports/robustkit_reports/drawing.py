@@ -41,7 +41,8 @@ def draw_figure(spec: FigureSpec, width: float, *, legend: bool = True) -> Figur
     grid = figure.subplots(rows, columns, squeeze=False)
     cells = list(grid.flat)
     for number, (axes, panel) in enumerate(zip(cells, spec.panels, strict=False)):
-        _draw_panel(axes, panel, number, width / columns, first=number % columns == 0)
+        _draw_panel(axes, panel, number)
+        _name_axes(axes, spec.panels, number, columns, width / columns)
     for axes in cells[len(spec.panels) :]:
         axes.remove()
     if handles:
@@ -62,7 +63,7 @@ def _columns(spec: FigureSpec, width: float) -> int:
         return min(count, 3) if width >= WIDE else 1
     if width < WIDE:
         return min(count, 2)
-    return count if count <= 4 else next((each for each in (4, 3, 5) if count % each == 0), 4)
+    return min(count, 4 if 5 < count <= 8 else 5)
 
 
 def _panel_height(spec: FigureSpec, width: float) -> float:
@@ -91,23 +92,25 @@ def _add_legend(figure: Figure, handles: Sequence[Line2D], width: float, rendere
     return 0
 
 
-def _draw_panel(axes: Axes, panel: Panel, number: int, width: float, *, first: bool) -> None:
+def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
     axes.set_xlim(panel.x.low, panel.x.high)
     axes.set_ylim(panel.y.low, panel.y.high)
-    if panel.kind == "scatter":
-        scatter.draw_scatter(axes, panel, number)
-    else:
-        curves.draw_curves(axes, panel, number)
-    characters = max(int(width * 72 / 4.2), 12)
-    axes.set_title("\n".join(textwrap.wrap(panel.title, characters)[:3]))
-    axes.set_xlabel(_name(panel.x))
-    # Lines share their vertical axis across a row.
-    axes.set_ylabel(_name(panel.y) if first or panel.kind == "scatter" else "")
+    draw = scatter.draw_scatter if panel.kind == "scatter" else curves.draw_curves
+    draw(axes, panel, number)
     for axis, spec in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
         axis.set_major_locator(FixedLocator(list(spec.ticks)) if _few(spec) else MaxNLocator(5, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(FuncFormatter(_percent if spec.unit == "%" else _plain))
-    if panel.kind == "line" and not first:
-        axes.tick_params(labelleft=False)
+
+
+def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int, width: float) -> None:
+    """Write title and names of the axes; what the panel to the left or below says too is not repeated for lines."""
+    panel = panels[number]
+    axes.set_title("\n".join(textwrap.wrap(panel.title, max(int(width * 72 / 4.2), 12))[:3]))
+    line, below = panel.kind == "line", number + columns
+    inner, upper = line and number % columns > 0, line and below < len(panels)
+    axes.set_xlabel("" if upper and panels[below].x.label == panel.x.label else _name(panel.x))
+    axes.set_ylabel("" if inner else _name(panel.y))
+    axes.tick_params(labelleft=not inner)
 
 
 def _few(axis: Axis) -> bool:

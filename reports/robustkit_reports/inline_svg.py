@@ -106,7 +106,7 @@ def describe(panel: Panel, series: Series, point: Point) -> str:
     """Return what a tooltip says about a point: whose it is, both numbers with their intervals, what exactly it is."""
     parts = [series.name]
     parts += [_value(panel.x, point.x, point.x_low, point.x_high), _value(panel.y, point.y, point.y_low, point.y_high)]
-    parts += [point.label] if point.label != series.name else []
+    parts += [point.label] if point.label not in ("", series.name) else []
     parts += {"on": ["on the front"], "reaches": ["not separable from the front"], "dominated": ["dominated"]}.get(
         point.front, []
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from robustkit.analysis.comparison import Comparison, Measured
 from robustkit.analysis.resample import RESAMPLES, SEED
@@ -50,14 +50,3 @@ def describe_intervals(comparison: Comparison, measured: Iterable[Measured], sha
         return "No intervals are defined here."
     covers = " They do not cover training: a model alone was trained once." if methods & set(_METHODS) else ""
     return f"{shape} are 95 % intervals: {'; '.join(parts)}.{covers}"
-
-
-def describe_mean(comparison: Comparison, conditions: Collection[str]) -> str:
-    """Return what a mean is over, by perturbation: `gaussian-noise (severities 1, 3, 5)`."""
-    parts = []
-    for members in comparison.families().values():
-        chosen = [each for each in members if each.text in conditions]
-        if chosen:
-            levels = ", ".join(f"{each.strength:g}" for each in chosen)
-            parts.append(f"{chosen[0].family_name} ({'severity' if len(chosen) == 1 else 'severities'} {levels})")
-    return ", ".join(parts)

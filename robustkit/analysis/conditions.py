@@ -83,6 +83,21 @@ def short_names(texts: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def by_family(conditions: Iterable[Condition]) -> str:
+    """Return conditions in few words, their strengths together: `fog (severities 1, 3), pgd (eps 0.1)`."""
+    families: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        families.setdefault(condition.family, []).append(condition)
+    parts = []
+    for members in families.values():
+        if members[0].kind == "clean":
+            parts.append("clean")
+            continue
+        noun = "eps" if members[0].kind == "attack" else "severity" if len(members) == 1 else "severities"
+        parts.append(f"{members[0].family_name} ({noun} {', '.join(f'{each.strength:g}' for each in members)})")
+    return ", ".join(parts)
+
+
 def _telling(items: Mapping[str, str], siblings: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the parameters that a name shows: strength always, others only where they tell siblings apart."""
     keys = list(dict.fromkeys(key for each in siblings for key in each))

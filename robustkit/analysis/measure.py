@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,13 +139,23 @@ def _metrics(teams: Sequence[Team]) -> dict[tuple[str, str, str], Measured]:
 def _metric(team: Team, condition: str, metric: str) -> Measured:
     values = [member.value(condition, member.seeds(condition, metric), metric) for member in team.members]
     if len(team.members) > 1:
-        return of_group([member.name for member in team.members], values, (-np.inf, np.inf))
+        return of_group([member.name for member in team.members], values, _bounds(team.members[0].run, metric))
     member = team.members[0]
     rows = list(member.rows[condition, metric].values())
     # A mean over seeds has no interval here: the seeds share their samples.
     low, high = (rows[0]["ci_low"], rows[0]["ci_high"]) if len(rows) == 1 else (None, None)
-    method = member.run.manifest["metrics"].get(metric.partition("@")[0], {}).get("interval", "")
+    method = _declared(member.run, metric).get("interval", "")
     return Measured(value=values[0], low=low, high=high, n=rows[0]["n"], method=method)
+
+
+def _declared(run: Run, metric: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = run.manifest["metrics"].get(metric.partition("@")[0], {})
+    return found
+
+
+def _bounds(run: Run, metric: str) -> tuple[float, float]:
+    low, high = _declared(run, metric).get("bounds") or (None, None)
+    return (-np.inf if low is None else low, np.inf if high is None else high)
 
 
 def _differences(pairs: Sequence[tuple[Run, str]]) -> list[str]:

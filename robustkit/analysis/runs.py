@@ -17,6 +17,8 @@ from robustkit.store import RunFolder
 
 ACCURACY = "metrics/accuracy"
 
+_KEYS = ("model", "dataset", "condition", "seed", "metric", "value", "n", "ci_low", "ci_high")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
@@ -76,6 +78,7 @@ def _read_run(path: Path, name: str) -> Run:
     folder = RunFolder(path)
     manifest, rows = folder.read_manifest(), folder.read_results()
     try:
+        _check_rows(rows, manifest)
         notes = _notes(name, manifest)
         if not rows:
             rows = _accuracy_of_sealed_cells(folder, manifest)
@@ -85,6 +88,20 @@ def _read_run(path: Path, name: str) -> Run:
     if not rows:
         raise DataError(f"{path} has no results yet", "finish it: robustkit eval --resume with the same command")
     return Run(name=name, folder=folder, manifest=manifest, rows=rows, notes=notes)
+
+
+def _check_rows(rows: list[dict[str, Any]], manifest: dict[str, Any]) -> None:
+    """Check that each row has what reports read, and belongs to this run.
+
+    Raises:
+        ValueError: one does not.
+    """
+    for row in rows:
+        missing = [key for key in _KEYS if key not in row]
+        if missing:
+            raise ValueError(f"a result has no '{missing[0]}'")
+        if row["model"] not in manifest["models"] or row["condition"] not in manifest["conditions"]:
+            raise ValueError(f"a result is of '{row['model']}' under '{row['condition']}', which the run has not")
 
 
 def malformed(path: Path, error: Exception) -> DataError:

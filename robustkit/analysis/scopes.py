@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from robustkit.analysis.comparison import CLEAN, MEAN, Comparison, Scope
-from robustkit.analysis.conditions import Condition
+from robustkit.analysis.conditions import Condition, by_family
 from robustkit.analysis.members import Member
 
 Seeds = Mapping[str, frozenset[int]]
@@ -22,7 +22,7 @@ def share_conditions(
     seeds: dict[str, frozenset[int]] = {}
     shared: list[str] = []
     lone: list[str] = []
-    fewer: list[str] = []
+    fewer: list[Condition] = []
     for text, condition in conditions.items():
         each = [member.seeds(text) for member in members]
         having = [found for found in each if found]
@@ -33,23 +33,19 @@ def share_conditions(
             seeds[text] = union
         else:
             seeds[text] = common or union
-            fewer += [condition.name] if common and common != union else []
+            fewer += [condition] if common and common != union else []
         complete = len(having) == len(members) and (bool(common) or not condition.stochastic)
         (shared if complete else lone).append(text)
-    return seeds, shared, _notes([conditions[text].name for text in lone], fewer)
+    return seeds, shared, _notes([conditions[text] for text in lone], fewer)
 
 
-def _notes(lone: Sequence[str], fewer: Sequence[str]) -> list[str]:
+def _notes(lone: Sequence[Condition], fewer: Sequence[Condition]) -> list[str]:
     notes = []
     if lone:
-        notes.append(f"not measured for all models, so in no mean and no ranking: {_listed(lone)}")
+        notes.append(f"not measured for all models, so in no mean and no ranking: {by_family(lone)}")
     if fewer:
-        notes.append(f"only the seeds that all models share are used under: {_listed(fewer)}")
+        notes.append(f"only the seeds that all models share are used under: {by_family(fewer)}")
     return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    return "; ".join(names[:6]) + (f"; and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def find_scopes(conditions: Mapping[str, Condition], shared: Sequence[str]) -> dict[str, Scope]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals, describe_mean
+from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals
 from robustkit.analysis.comparison import Comparison, Measured, Scope
+from robustkit.analysis.conditions import by_family
 from robustkit.analysis.runs import ACCURACY
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
@@ -14,7 +15,7 @@ Row = tuple[TableCell, ...]
 
 
 def results_table_spec(comparison: Comparison) -> TableSpec | None:
-    """Return models × (clean, mean and each perturbation, each attack), or None where nothing was measured."""
+    """Return models × (clean, mean over perturbations, each attack, each perturbation), or None without accuracy."""
     scopes = [scope for scope in main_scopes(comparison) if _is_measured(comparison, scope)]
     if not scopes:
         return None
@@ -48,9 +49,11 @@ def main_scopes(comparison: Comparison) -> list[Scope]:
         attack = scope.kind == "condition" and comparison.conditions[scope.id].kind == "attack"
         if scope.kind in ("clean", "mean", "family") or (attack and scope.id in comparison.shared):
             found.append(scope)
-    families = [scope for scope in found if scope.kind == "family"]
+    order = ("clean", "mean", "condition", "family")
+    found.sort(key=lambda scope: order.index(scope.kind))
     # With one perturbation its mean is the mean.
-    return [scope for scope in found if scope.kind != "family" or len(families) > 1]
+    several = sum(scope.kind == "family" for scope in found) > 1
+    return [scope for scope in found if scope.kind != "family" or several]
 
 
 def _is_measured(comparison: Comparison, scope: Scope) -> bool:
@@ -60,8 +63,8 @@ def _is_measured(comparison: Comparison, scope: Scope) -> bool:
 def _caption(comparison: Comparison, scopes: Sequence[Scope]) -> str:
     shown = [comparison.of(subject, scope.id) for subject in comparison.subjects for scope in scopes]
     parts = [f"Accuracy in per cent. {describe_data(comparison)}"]
-    perturbed = {text for scope in scopes if scope.kind == "mean" for text in scope.conditions}
-    parts += [f"Perturbations: {describe_mean(comparison, perturbed)}."] if perturbed else []
+    perturbed = [comparison.conditions[text] for scope in scopes if scope.kind == "mean" for text in scope.conditions]
+    parts += [f"Perturbations: {by_family(perturbed)}."] if perturbed else []
     attacks = [scope.id for scope in scopes if scope.kind == "condition"]
     parts += [f"Attacks: {'; '.join(attacks)}. {UPPER_BOUND}"] if attacks else []
     return " ".join([*parts, describe_intervals(comparison, shown, "Brackets")])

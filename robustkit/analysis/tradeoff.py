@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from robustkit.analysis.axes import share_axis
-from robustkit.analysis.captions import FRONT, UPPER_BOUND, describe_data, describe_intervals, describe_mean
+from robustkit.analysis.captions import FRONT, UPPER_BOUND, describe_data, describe_intervals
 from robustkit.analysis.comparison import CLEAN, MEAN, Comparison, Scope
+from robustkit.analysis.conditions import by_family
 from robustkit.analysis.plane import plane
 from robustkit.analysis.specs import FigureSpec, Omission, Panel
 
@@ -61,7 +62,7 @@ def _caption(comparison: Comparison, scopes: list[Scope]) -> str:
     parts = [f"Clean accuracy against accuracy under degradation. {describe_data(comparison)}"]
     for scope in scopes:
         if scope.id == MEAN:
-            parts.append(f"Perturbed: mean over {describe_mean(comparison, scope.conditions)}.")
+            parts.append(f"Perturbed: mean over {by_family(comparison.conditions[each] for each in scope.conditions)}.")
     attacks = [scope.id for scope in scopes if scope.kind == "condition"]
     parts += [f"Attacks: {'; '.join(attacks)}. {UPPER_BOUND}"] if attacks else []
     parts.append(describe_intervals(comparison, shown, "Crosses"))

@@ -52,13 +52,13 @@ def command(
     click.echo(f"robustkit: evaluating {len(config.model)} model(s) on {config.data}", err=True)
     with only_results_on_stdout():
         done = evaluate(config, host=host, observer=make_progress(), out=folder, resume=True)
-        written = write_report([folder], folder / "report", host)
+        _, written = write_report((str(folder),), folder / "report", host)
     click.echo(results_by_condition(done.rows), nl=False)
     click.echo("\nFiles written:")
     for path in [*done.files, *written]:
         click.echo(f"  {path}")
     click.echo("\nThe report, for any browser:")
-    click.echo(f"  {folder / 'report' / 'report.html'}")
+    click.echo(f"  {next(path for path in written if path.suffix == '.html')}")
     return 4 if done.failures else 0
 
 

@@ -47,9 +47,7 @@ def command(
     """
     folder = report_folder(runs, out)
     host = load_plugins(include, no_plugin, strict_plugins)
-    writers = [_writer(text, host) for text in reporters or DEFAULT]
-    report = read_report(runs)
-    files = [path for name, writer in writers for path in write(name, writer, report, folder)]
+    report, files = write_report(runs, folder, host, reporters)
     page = next((path for path in files if path.suffix == ".html"), None)
     if as_json:
         click.echo(json.dumps(_summary(report, folder, files, page)))
@@ -69,6 +67,15 @@ def report_folder(runs: tuple[str, ...], out: str | None) -> Path:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, not a folder", "choose another folder with -o DIR")
     return folder
+
+
+def write_report(
+    runs: tuple[str, ...], folder: Path, host: Host, reporters: tuple[str, ...] = ()
+) -> tuple[Report, list[Path]]:
+    """Return the report on the runs and the files that the reporters have written below the folder."""
+    writers = [_writer(text, host) for text in reporters or DEFAULT]
+    report = read_report(runs)
+    return report, [path for name, writer in writers for path in write(name, writer, report, folder)]
 
 
 def read_report(runs: tuple[str, ...]) -> Report:

@@ -60,6 +60,19 @@ class Plan:
     metrics: Mapping[str, ChosenMetric]
     identity: Mapping[str, Any]
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know before the run: of each model, and what is approximate or reconstructed."""
+        notes = [note for model in self.models.values() for note in model.notes]
+        trained: dict[str, list[str]] = {}
+        for name, model in self.models.items():
+            if caveat := model.report["training"].get("caveat"):
+                trained.setdefault(caveat, []).append(name)
+        notes += [f"trainer of {', '.join(names)}: {caveat}" for caveat, names in trained.items()]
+        said = {metric.entry.qualified: metric.declaration.caveat for metric in self.metrics.values()}
+        said |= {c.component: c.entry.component.caveat for c in self.conditions if c.entry is not None}
+        return notes + [f"{name}: {caveat}" for name, caveat in said.items() if caveat]
+
 
 def make_plan(config: RunConfig, host: Host) -> Plan:
     """Return the plan of a run; cheap mistakes are found first.
@@ -77,6 +90,10 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     metrics = choose_metrics(config, host, modality)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
     conditions = expand_conditions(config, host, view.shape if view else None)
+    for condition in conditions:
+        if condition.entry is not None:
+            # What cannot be built is better known now than after the first cells.
+            host.build(condition.entry, condition.params)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
     for model in models.values():

@@ -140,10 +140,6 @@ def _prepare(
         "identity": identity,
     }
     notes = [f"model '{name}': {note}" for note in fit.notes]
-    if training.get("caveat"):
-        notes.append(
-            f"model '{name}': trained with {training.get('trainer', 'an unnamed trainer')}: {training['caveat']}"
-        )
     is_image = isinstance(classifier, Classifier)
     if is_image and not model.normalize and "normalize" not in checkpoint.metadata:
         notes.append(f"model '{name}': no --normalize was given, so the network gets its inputs in [0, 1]")

@@ -110,9 +110,8 @@ def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executo
     total = len(plan.cells) * len(plan.chunks)
     outcome = Outcome(reused=total - sum(len(chunks) for chunks in missing.values()))
     folder.log("started", total=total, reused=outcome.reused)
-    for model in plan.models.values():
-        for note in model.notes:
-            observer.noted(note)
+    for note in plan.notes:
+        observer.noted(note)
     observer.started(total, outcome.reused)
     worker = Worker(config=plan.config, folder=folder, evaluator=Evaluator(plan, folder))
     try:

@@ -93,5 +93,5 @@ class Catalog:
         if elsewhere:
             hint = f"'{name}' is of the kind {elsewhere[0]}"
         if self.broken:
-            hint += f"; plugins that could not be loaded: {', '.join(sorted(self.broken))} (see 'robustkit doctor')"
+            hint += f" (plugins that could not be loaded: {', '.join(sorted(self.broken))}; see 'robustkit doctor')"
         return ConfigError(f"unknown {kind} '{name}'", hint)

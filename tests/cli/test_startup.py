@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-HEAVY = ["torch", "numpy", "pandas", "pydantic", "matplotlib"]
+from robustkit.cli.main import COMMANDS, SECTIONS
+
+HEAVY = ["torch", "numpy", "pandas", "pydantic", "matplotlib", "lightning_fabric", "jinja2"]
 
 
 def imported_by(*arguments: str) -> set[str]:
@@ -32,7 +34,7 @@ print("\\n" + json.dumps([code, [name for name in {HEAVY!r} if name in sys.modul
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["list"], ["list", "--json"], ["plugins"], ["eval", "--help"], ["doctor"]],
+    [["--help"], ["--version"], ["list"], ["list", "--json"], ["plugins"], ["eval", "--help"], ["train", "--help"], ["report", "--help"], ["new-plugin", "--help"], ["doctor"]],
     ids=" ".join,
 )
 def test_a_light_command_imports_nothing_heavy(arguments: list[str]) -> None:
@@ -51,11 +53,15 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_help_names_every_command_and_exit_code(robustkit: Any) -> None:
     text = robustkit("--help").out
-    for word in ("eval", "list", "describe", "plugins", "doctor", "show", "demo", "init", "130"):
+    for word in (*COMMANDS, "130"):
         assert word in text
 
 
-@pytest.mark.parametrize("name", ["eval", "list", "describe", "plugins", "doctor", "show", "demo", "init"])
+def test_every_command_is_in_one_section() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(robustkit: Any, name: str) -> None:
     result = robustkit(name, "--help")
     assert result.code == 0

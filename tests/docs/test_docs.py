@@ -24,7 +24,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def folder(tmp_path: Path) -> Path:
     """An empty folder with what the examples name: a checkpoint, the plugins of the checkout, a small run."""
     checkpoints = ROOT / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
-    shutil.copy(checkpoints / "fashion-cnn-standard.safetensors", tmp_path / "model.safetensors")
+    shutil.copy(checkpoints / "fashion-cnn-standard-seed0.safetensors", tmp_path / "model.safetensors")
     (tmp_path / "plugins").symlink_to(ROOT / "plugins")
     return tmp_path
 

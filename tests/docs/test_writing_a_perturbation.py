@@ -156,6 +156,8 @@ def assert_shows(output: str, expected: str, where: str) -> None:
     for wanted in expected.splitlines():
         numbers = [float(number) for number in re.findall(r"\d\.\d{3,}", wanted)]
         pattern = re.sub(r"\d\\\.\d{3,}", r"(\\d\\.\\d+)", re.escape(wanted.removesuffix("…")))
+        # How wide a column is depends on what else is listed.
+        pattern = re.sub(r"(\\ ){2,}", r"\\s{2,}", pattern)
         found = next((match for line in lines if (match := re.search(pattern, line))), None)
         assert found, f"{where}: expected the line\n{wanted}\nin\n{output}"
         assert [float(number) for number in found.groups()] == pytest.approx(numbers, abs=0.02), f"{where}: {wanted}"

@@ -53,7 +53,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 def evaluate(environment: Environment, *what: str) -> list[dict[str, Any]]:
     find = "from robustkit_zoo.assets import ASSETS; print(ASSETS)"
     checkpoints = Path(environment.call("python", "-c", find).strip()) / "checkpoints"
-    model = checkpoints / "fashion-cnn-standard.safetensors"
+    model = checkpoints / "fashion-cnn-standard-seed0.safetensors"
     data = ["--data", "zoo/fashion-mnist-mini", "--limit", "100", "--device", "cpu"]
     found: list[dict[str, Any]] = json.loads(environment.call("robustkit", "eval", model, *data, *what, "--json"))[
         "results"

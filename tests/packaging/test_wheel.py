@@ -27,7 +27,7 @@ def test_the_wheel_holds_plugins_and_assets_and_no_tests(wheel: Path) -> None:
     for wanted in (
         "robustkit/py.typed",
         "robustkit_zoo/assets/fashion-mnist-mini/t10k-images-idx3-ubyte.gz",
-        "robustkit_zoo/assets/checkpoints/fashion-cnn-standard.safetensors",
+        "robustkit_zoo/assets/checkpoints/fashion-cnn-standard-seed0.safetensors",
         "robustkit_corruptions/__init__.py",
         "robustkit_attacks/__init__.py",
         "robustkit_metrics/__init__.py",

@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
 def checkpoint() -> str:
     from robustkit_zoo.assets import ASSETS
 
-    return str(ASSETS / "checkpoints" / "fashion-cnn-standard.safetensors")
+    return str(ASSETS / "checkpoints" / "fashion-cnn-standard-seed0.safetensors")
 
 
 class Processes:
@@ -63,5 +63,5 @@ def test_a_worker_that_travelled_opens_everything_anew(tmp_path: Path) -> None:
     worker = Worker(config=parse_config({**CONFIG, "model": checkpoint()}), folder=RunFolder(tmp_path))
     again = pickle.loads(pickle.dumps(worker))
     assert again.config == worker.config
-    (row,) = again(Task(condition="clean", seed=0, chunk=0, cells={"fashion-cnn-standard": "k" * 64}))
+    (row,) = again(Task(condition="clean", seed=0, chunk=0, cells={"fashion-cnn-standard-seed0": "k" * 64}))
     assert (row.n, row.error) == (60, "")

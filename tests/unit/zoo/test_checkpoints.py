@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +13,17 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from robustkit.config.shorthand import parse_shorthand
 from robustkit_zoo.assets import ASSETS
 from robustkit_zoo.fashion_mnist_mini import FashionMnistMini
 from robustkit_zoo.params import FashionMnistMiniParams, SmallCnnParams
 from robustkit_zoo.small_cnn import SmallCnn
 
 FOLDER = ASSETS / "checkpoints"
-NAMES = ["fashion-cnn-standard", "fashion-cnn-pgd"]
+CONFIGURATIONS = Path(__file__).resolve().parents[3] / "scripts" / "bundled"
+METHODS = ["standard", "fcl", "pgd-at"]
+NAMES = [f"fashion-cnn-{method}-seed{seed}" for method in METHODS for seed in range(3)]
+TEXT = "debian-char-cnn-seed0"
 ROW = re.compile(r"^\| `(?P<name>[\w-]+)\.safetensors` \| (?P<clean>\d+) of 2,000 .*\| (?P<pgd>\d+) of 2,000 ", re.M)
 
 
@@ -54,7 +61,7 @@ def ascend(model, images, labels, steps, size):
     return found
 
 
-def test_the_readme_states_numbers_for_both(stated):
+def test_the_readme_states_numbers_for_each(stated):
     assert sorted(stated) == sorted(NAMES)
 
 
@@ -73,16 +80,37 @@ def test_robust_accuracy_is_about_as_stated(data, stated, name):
 
 
 def test_only_adversarial_training_gives_robustness(stated):
-    assert stated["fashion-cnn-standard"][0] > stated["fashion-cnn-pgd"][0]
-    assert stated["fashion-cnn-standard"][1] < 0.05 * 2000
-    assert stated["fashion-cnn-pgd"][1] > 0.5 * 2000
+    for seed in range(3):
+        standard, fcl, adversarial = (stated[f"fashion-cnn-{method}-seed{seed}"] for method in METHODS)
+        assert standard[0] > adversarial[0]
+        assert max(standard[1], fcl[1]) < 0.05 * 2000
+        assert adversarial[1] > 0.5 * 2000
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, TEXT])
 def test_a_file_says_what_it_holds_and_stays_small_and_unchanged(name):
     path = FOLDER / f"{name}.safetensors"
     with safe_open(path, framework="pt") as file:
-        assert file.metadata() == {"robustkit.model": "zoo/small-cnn", "robustkit.normalize": "none"}
+        metadata = file.metadata()
+    training = json.loads(metadata["robustkit.training"])
+    assert metadata["robustkit.model"].startswith("zoo/")
+    assert training["seed"] == int(name[-1])
+    assert ("after Kim et al. 2021" in training["caveat"]) == ("fcl" in name)
+    assert len(json.loads(metadata["robustkit.classes"])) == (8 if name == TEXT else 10)
     assert path.stat().st_size < 1_000_000
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert f"| `{digest}` | `{path.name}` |" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*NAMES, TEXT])
+def test_it_was_trained_as_the_committed_configuration_says(name):
+    with safe_open(FOLDER / f"{name}.safetensors", framework="pt") as file:
+        trained = json.loads(file.metadata()["robustkit.training"])
+    stem = name.removeprefix("fashion-cnn-").removeprefix("debian-").rpartition("-")[0]
+    config = tomllib.loads((CONFIGURATIONS / f"{stem}.toml").read_text("utf8"))
+    asked = parse_shorthand(trained["trainer"])
+    assert asked.pop("name") == config["trainer"].pop("name")
+    for key, value in config["trainer"].items():
+        assert asked[key.replace("_", "-")] == value
+    assert (trained["group"], trained["epochs"]) == (config["group"], config["epochs"])
+    assert trained["data"].startswith(config["data"])

@@ -1,0 +1,163 @@
+"""`robustkit report` and `robustkit plot` as users run them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import robustkit as rk
+
+
+@pytest.fixture(scope="session")
+def finished(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one model under a perturbation at two severities and an attack."""
+    out = tmp_path_factory.mktemp("report") / "finished"
+    config = {
+        "model": [{"checkpoint": str(small.checkpoint), "model": small.model, "name": "net"}],
+        "data": str(small.data),
+        "perturbation": ["gaussian-noise:severity=[1,5]"],
+        "attack": ["fgsm:eps=0.1"],
+        "device": "cpu",
+    }
+    assert not rk.evaluate(config, out=out).failures
+    return out
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def spoil(run: Path, **changes: Any) -> None:
+    path = run / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_report_prints_the_page_and_writes_figures_and_tables(robustkit: Any, run: Path) -> None:
+    result = robustkit("report", run)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.strip() == str(run / "report" / "index.html")
+    found = {path.relative_to(run / "report").as_posix() for path in (run / "report").rglob("*") if path.is_file()}
+    expected = {
+        "index.html",
+        "figures/tradeoff.pdf",
+        "figures/severity.svg",
+        "figures/tradeoff.csv",
+        "tables/results.tex",
+    }
+    assert expected <= found
+    assert not any(name.endswith(".partial") for name in found)
+
+
+def test_reporters_take_parameters(robustkit: Any, run: Path) -> None:
+    result = robustkit(
+        "report", run, "-r", "figures:venue=neurips,formats=svg,figure=tradeoff", "-r", "markdown", "--json"
+    )
+    names = [Path(path).name for path in result.json["files"]]
+    assert names == ["tradeoff.svg", "tradeoff.csv", "tradeoff.json", "tradeoff.txt", "report.md"]
+    assert result.json["page"] is None
+    assert {each["figure"] for each in result.json["omitted"]} == {"sensitivity", "cka"}
+
+
+def test_a_report_can_be_written_again(robustkit: Any, run: Path) -> None:
+    pages = []
+    for _ in range(2):
+        assert robustkit("report", run, "-r", "html").code == 0
+        pages.append((run / "report" / "index.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_several_runs_are_merged_and_told_apart(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "other")
+    robustkit("report", run, other).assert_error(2, "several runs", "-o DIR")
+    result = robustkit("report", run, other, "-o", "both", "-r", "csv")
+    assert result.code == 0
+    assert "2 runs are merged: run, other" in result.err
+    table = (tmp_path / "both" / "tables" / "results.csv").read_text()
+    assert "net (run)" in table
+    assert "net (other)" in table
+
+
+def test_failed_cells_are_on_the_page_and_on_stderr(robustkit: Any, run: Path) -> None:
+    failure = {"model": "net", "condition": "clean", "seed": 0, "error": "the machine caught fire"}
+    spoil(run, failures=[failure], status="finished with failures")
+    result = robustkit("report", run, "-r", "html")
+    assert result.code == 0
+    assert "1 failure(s)" in result.err
+    assert "the machine caught fire" in (run / "report" / "index.html").read_text()
+
+
+def test_an_interrupted_run_is_reported_with_a_note(robustkit: Any, run: Path) -> None:
+    spoil(run, status="interrupted", finished=None)
+    (run / "results.json").unlink()
+    result = robustkit("report", run, "-r", "csv")
+    assert result.code == 0
+    assert "did not finish" in result.err
+
+
+def test_bad_input_is_one_line_with_a_hint(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    robustkit("report", tmp_path).assert_error(2, "is not a run folder")
+    robustkit("report", str(run) + "n").assert_error(2, "did you mean")
+    robustkit("report", run, "-r", "htlm").assert_error(2, "did you mean 'html'")
+    robustkit("report", run, "-r", "figures:venue=icmll").assert_error(2, "did you mean 'icml'")
+    robustkit("report", run, "-o", run / "manifest.json").assert_error(2, "is a file")
+    (run / "results.json").write_text('[{"model": "x"}]')
+    robustkit("report", run).assert_error(2, "not as robustkit writes them")
+    (run / "results.json").write_text("{")
+    robustkit("report", run).assert_error(2, "cannot be read")
+
+
+def test_a_reporter_that_fails_is_named(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(
+        "import robustkit\n"
+        "def write(params):\n    def go(report, folder):\n        print('chatter')\n        1 / 0\n    return go\n"
+        "@robustkit.hookimpl\ndef robustkit_reporters():\n"
+        "    return [robustkit.Reporter(name='bad', summary='fails', target=write)]\n"
+    )
+    result = robustkit("report", run, "--include", "bad.py", "-r", "bad")
+    result.assert_error(3, "reporter 'bad/bad' failed: ZeroDivisionError")
+    assert result.out == ""
+
+
+def test_plot_prints_the_files_of_one_figure(robustkit: Any, run: Path) -> None:
+    result = robustkit("plot", run, "--figure", "tradeoff", "--column", "half", "--format", "pdf,png", "-o", "figs")
+    assert [Path(line).name for line in result.out.splitlines()] == [
+        f"tradeoff.{form}" for form in ("pdf", "png", "csv", "json", "txt")
+    ]
+    assert result.code == 0
+
+
+def test_plot_says_what_it_cannot_draw(robustkit: Any, run: Path) -> None:
+    robustkit("plot", run, "--figure", "cka").assert_error(2, "nothing to draw for 'cka'", "-m linear-cka")
+    robustkit("plot", run, "--figure", "tradeof").assert_error(2, "did you mean 'tradeoff'")
+    robustkit("plot", run, "--figure", "severity", "--format", "gif").assert_error(2, "'pdf', 'svg' or 'png'")
+    robustkit("plot", run, "--figure", "severity", "--width", "3pt").assert_error(2, "1.5 to 20 inches")
+
+
+def test_errors_are_json_where_json_is_asked_for(robustkit: Any, tmp_path: Path) -> None:
+    result = robustkit("report", tmp_path, "--json")
+    assert result.code == 2
+    assert result.json["error"]["code"] == 2
+
+
+def test_a_report_needs_no_torch(run: Path) -> None:
+    program = (
+        "import sys; from robustkit.cli.main import run\n"
+        f"try: run(['report', {str(run)!r}, '-r', 'html'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "print([name for name in ('torch', 'scipy.stats', 'matplotlib.pyplot') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["report", "plot"])
+def test_help_is_there(robustkit: Any, name: str) -> None:
+    assert f"robustkit {name}" in robustkit(name, "--help").out

@@ -1,0 +1,187 @@
+"""Accuracy under scopes, and the intervals of each kind of number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from robustkit.analysis.comparison import CLEAN, MEAN, Comparison
+from robustkit.analysis.gaps import welch_interval
+from robustkit.analysis.intervals import bootstrap_interval
+from robustkit.analysis.measure import compare_runs
+from robustkit.analysis.resample import bootstrap_means
+from robustkit.analysis.runs import read_runs
+
+RNG = np.random.default_rng(5)
+
+
+def compare(*paths: Path) -> Comparison:
+    (comparison,) = compare_runs(read_runs(paths))
+    return comparison
+
+
+def draws(n: int, share: float) -> list[int]:
+    return (RNG.random(n) < share).astype(int).tolist()
+
+
+def test_a_single_condition_has_the_interval_of_the_results_table(two_models: Path) -> None:
+    comparison = compare(two_models)
+    plain = comparison.of(comparison.subjects[0], CLEAN)
+    expected = stats.binomtest(18, 20).proportion_ci(method="wilson")
+    assert (plain.value, plain.method, plain.n) == (0.9, "wilson", 20)
+    assert (plain.low, plain.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_a_mean_over_conditions_resamples_samples_not_conditions(make_run: Any) -> None:
+    first, second = draws(200, 0.8), draws(200, 0.4)
+    comparison = compare(make_run({"a": {"clean": first, "c/f:severity=1": first, "c/f:severity=2": second}}))
+    measured = comparison.of(comparison.subjects[0], MEAN)
+    both = (np.array(first) + np.array(second)) / 2
+    expected = bootstrap_interval(lambda counts: counts @ both / 200, 200)
+    assert measured.value == pytest.approx(both.mean())
+    assert (measured.low, measured.high) == pytest.approx(expected)
+    assert measured.method == "bootstrap"
+
+
+def test_the_bootstrap_agrees_with_the_normal_approximation_of_many_samples() -> None:
+    values = RNG.random(4000)
+    ((low, high),) = bootstrap_means([values])
+    expected = stats.norm.interval(0.95, values.mean(), values.std() / np.sqrt(4000))
+    assert (low, high) == pytest.approx(expected, abs=6e-4)
+
+
+def test_a_group_has_student_s_interval_over_training_seeds(make_run: Any) -> None:
+    rights = (11, 13, 15)
+    correct = {f"m{right}": {"clean": [1] * right + [0] * (20 - right)} for right in rights}
+    facts = {f"m{right}": {"group": "net", "training_seed": right} for right in rights}
+    comparison = compare(make_run(correct, facts=facts))
+    (subject,) = comparison.subjects
+    measured = comparison.of(subject, CLEAN)
+    values = np.array(rights) / 20
+    expected = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    assert subject.name == "net"
+    assert (measured.low, measured.high) == pytest.approx(expected)
+    assert (measured.method, measured.n) == ("student-t", 3)
+    assert dict(measured.replicates) == {"m11": 0.55, "m13": 0.65, "m15": 0.75}
+
+
+def test_an_interval_over_seeds_is_cut_off_where_accuracy_ends(make_run: Any) -> None:
+    correct = {"m0": {"clean": [1] * 20}, "m1": {"clean": [1] * 10 + [0] * 10}}
+    facts = {name: {"group": "net"} for name in correct}
+    comparison = compare(make_run(correct, facts=facts))
+    measured = comparison.of(comparison.subjects[0], CLEAN)
+    assert (measured.low, measured.high) == (0.0, 1.0)
+    anywhere = comparison.metric(comparison.subjects[0], CLEAN, "metrics/accuracy")
+    assert (anywhere.low, anywhere.high) == (0.0, 1.0)
+
+
+def test_the_same_weights_count_once_in_a_group(make_run: Any) -> None:
+    correct = {"m0": {"clean": [1, 0]}, "m1": {"clean": [1, 1]}}
+    same = {"group": "net", "identity": {"weights": "same"}}
+    comparison = compare(make_run(correct, facts={"m0": same, "m1": same}))
+    assert [subject.models for subject in comparison.subjects] == [("m0",)]
+    assert "same weights" in comparison.notes[0]
+
+
+def test_models_of_one_name_in_two_runs_are_told_apart(make_run: Any) -> None:
+    paths = [make_run({"net": {"clean": [1, 0]}}, name=name) for name in ("first", "second")]
+    comparison = compare(*paths)
+    assert [subject.name for subject in comparison.subjects] == ["net (first)", "net (second)"]
+    assert "2 runs have a model called 'net'" in comparison.notes[0]
+
+
+def test_a_group_may_come_from_several_runs(make_run: Any) -> None:
+    paths = [
+        make_run({"net": {"clean": [1, 0]}}, name=f"seed{seed}", facts={"net": {"training_seed": seed}})
+        for seed in (0, 1)
+    ]
+    (subject,) = compare(*paths).subjects
+    assert (subject.name, subject.is_group) == ("net", True)
+
+
+def test_a_condition_that_one_model_lacks_is_in_no_mean(make_run: Any) -> None:
+    fog = [1, 1, 0, 0]
+    comparison = compare(
+        make_run(
+            {
+                "a": {"clean": fog, "c/fog:severity=1": fog, "c/snow:severity=1": [0, 0, 0, 0]},
+                "b": {"clean": fog, "c/fog:severity=1": fog},
+            }
+        )
+    )
+    assert comparison.scopes[MEAN].conditions == ("c/fog:severity=1",)
+    assert comparison.of(comparison.subjects[0], MEAN).value == 0.5
+    assert "snow" in comparison.notes[0]
+
+
+def test_only_seeds_that_all_models_share_are_averaged(make_run: Any) -> None:
+    comparison = compare(
+        make_run(
+            {
+                "a": {"clean": [1, 1], "c/f:severity=1@0": [1, 1], "c/f:severity=1@1": [0, 0]},
+                "b": {"clean": [1, 1], "c/f:severity=1@0": [1, 0]},
+            }
+        )
+    )
+    assert comparison.of(comparison.subjects[0], MEAN).value == 1.0
+    assert "only the seeds that all models share" in comparison.notes[0]
+
+
+def test_seeds_of_a_perturbation_are_averaged_within_samples(make_run: Any) -> None:
+    comparison = compare(
+        make_run({"a": {"clean": [1] * 8, "c/f:severity=1@0": [1, 0] * 4, "c/f:severity=1@1": [0, 1] * 4}})
+    )
+    measured = comparison.of(comparison.subjects[0], "c/f:severity=1")
+    # Each sample is right under one of its two seeds, so samples do not differ at all.
+    assert (measured.value, measured.low, measured.high) == (0.5, 0.5, 0.5)
+
+
+def test_without_records_a_mean_has_no_interval(make_run: Any) -> None:
+    correct = {"a": {"clean": [1, 0], "c/f:severity=1": [1, 0], "c/f:severity=2": [0, 0]}}
+    comparison = compare(make_run(correct, records=False))
+    measured = comparison.of(comparison.subjects[0], MEAN)
+    assert (measured.value, measured.low, measured.high) == (0.25, None, None)
+
+
+def test_the_strongest_attack_is_the_headline(make_run: Any) -> None:
+    half, none = [1, 0], [0, 0]
+    attacks = {"a/pgd:eps=0.1,steps=5": half, "a/pgd:eps=0.1,steps=9": none, "a/pgd:eps=0.05,steps=9": half}
+    comparison = compare(make_run({"m": {"clean": half, **attacks}}))
+    assert comparison.headline == (CLEAN, "a/pgd:eps=0.1,steps=9")
+
+
+def test_a_paired_difference_is_narrower_than_the_intervals_apart(make_run: Any) -> None:
+    worse = draws(400, 0.6)
+    better = [1 if place % 20 == 0 else right for place, right in enumerate(worse)]
+    comparison = compare(make_run({"worse": {"clean": worse}, "better": {"clean": better}}))
+    gap = comparison.gaps[CLEAN, "worse"]
+    measured = [comparison.of(subject, CLEAN) for subject in comparison.subjects]
+    assert measured[0].high > measured[1].low, "the intervals overlap"
+    assert gap.separable
+    assert gap.method == "bootstrap"
+
+
+def test_groups_are_compared_over_training_seeds(make_run: Any) -> None:
+    rights = {"a": (15, 17, 18), "b": (10, 12)}
+    correct = {
+        f"{group}{right}": {"clean": [1] * right + [0] * (20 - right)} for group in rights for right in rights[group]
+    }
+    facts = {name: {"group": f"group-{name[0]}"} for name in correct}
+    gap = compare(make_run(correct, facts=facts)).gaps[CLEAN, "group-b"]
+    a, b = (np.array(rights[group]) / 20 for group in "ab")
+    expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval()
+    assert gap.method == "welch"
+    assert (gap.low, gap.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_welch_without_variance_is_a_point() -> None:
+    assert welch_interval([0.5, 0.5], [0.25, 0.25]) == (0.25, 0.25)
+
+
+def test_runs_on_other_samples_are_not_compared(make_run: Any) -> None:
+    paths = [make_run({"a": {"clean": [1, 0, 1][:n]}}, name=f"n{n}") for n in (2, 3)]
+    assert [comparison.samples for comparison in compare_runs(read_runs(paths))] == [2, 3]

@@ -1,0 +1,175 @@
+"""Reports: what is said in words and tables, and runs that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robustkit.analysis.report import load_report
+from robustkit.analysis.spec_json import spec_from_json, spec_to_json
+from robustkit.analysis.specs import FigureSpec, Report, Study
+from robustkit.errors import DataError
+
+HALF, FULL, NONE = [1, 0] * 10, [1] * 20, [0] * 20
+
+
+def only(report: Report) -> Study:
+    (study,) = report.studies
+    return study
+
+
+def said(study: Study) -> dict[str, str]:
+    return {finding.about: finding.text for finding in study.verdict if finding.kind == "result"}
+
+
+def cautions(study: Study) -> str:
+    return " ".join(finding.text for finding in study.verdict if finding.kind == "caution")
+
+
+def test_the_verdict_names_who_is_best_at_what(two_models: Path) -> None:
+    verdict = said(only(load_report(two_models)))
+    assert verdict["overall"].startswith("No model is best in every respect")
+    assert verdict["clean"].startswith("plain leads with 90.0 %")
+    assert verdict["mean over perturbations"].startswith("hardened leads with 65.0 %")
+    assert verdict["pgd, eps 0.1"].startswith("hardened leads with 50.0 %")
+    assert "plain" in verdict["Pareto front"]
+
+
+def test_a_difference_within_its_interval_is_called_not_separable(make_run: Any) -> None:
+    correct = {"a": {"clean": [1, 0] * 10}, "b": {"clean": [0, 1] * 9 + [1, 1]}}
+    assert "not separable" in said(only(load_report(make_run(correct))))["clean"]
+
+
+def test_a_difference_outside_its_interval_is_not(make_run: Any) -> None:
+    verdict = said(only(load_report(make_run({"a": {"clean": FULL}, "b": {"clean": NONE}}))))
+    assert "ahead of b by 100.0 points" in verdict["clean"]
+    assert "not separable" not in verdict["clean"]
+
+
+def test_equal_models_are_level(make_run: Any) -> None:
+    assert said(only(load_report(make_run({"a": {"clean": HALF}, "b": {"clean": HALF}}))))["clean"].startswith(
+        "All are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [({"a/pgd:eps=0.1": HALF}, "upper bound"), ({}, "No attack was run")],
+)
+def test_the_standing_caution_fits_the_run(make_run: Any, conditions: dict[str, Any], expected: str) -> None:
+    assert expected in cautions(only(load_report(make_run({"m": {"clean": FULL, **conditions}}))))
+
+
+def test_the_main_table_marks_the_best_and_leaves_undefined_values_undefined(make_run: Any) -> None:
+    correct = {"a": {"clean": FULL, "a/pgd:eps=0.1": NONE}, "b": {"clean": HALF}, "c": {"clean": NONE}}
+    table = only(load_report(make_run(correct))).tables[0]
+    assert [column.title for column in table.columns] == ["model", "clean"]
+    assert [row[1].rank for row in table.rows] == ["best", "second", ""]
+    every = next(
+        table for table in only(load_report(make_run(correct, name="again"))).tables if table.id == "conditions"
+    )
+    assert ("b", "pgd, eps 0.1") not in {(row[0].text, row[1].text) for row in every.rows}
+
+
+def test_conditions_are_short_on_the_page_and_in_full_beside(two_models: Path) -> None:
+    table = only(load_report(two_models)).tables[1]
+    names = {row[1].text: row[1].full for row in table.rows}
+    assert names["fog, severity 1"] == "c/fog:severity=1"
+
+
+def test_failures_are_listed_and_counted(make_run: Any) -> None:
+    failure = {"model": "a", "condition": "c/f:severity=1", "seed": 0, "error": "out of memory"}
+    run = make_run({"a": {"clean": FULL}}, failures=[failure], status="finished with failures")
+    report = load_report(run)
+    assert [cell.text for cell in report.failures.rows[0]] == ["run", "a", "c/f:severity=1", "0", "out of memory"]
+    assert "1 cell(s) or metric(s) have no result" in cautions(only(report))
+    assert any("1 failure" in note for note in report.notes)
+
+
+def test_an_unfinished_run_is_reported_as_far_as_it_is(make_run: Any) -> None:
+    run = make_run({"a": {"clean": HALF, "c/f:severity=1": NONE}}, results=False, status="interrupted", finished=None)
+    report = load_report(run)
+    assert "did not finish (interrupted)" in " ".join(report.notes)
+    assert [cell.value for cell in only(report).tables[0].rows[0][1:]] == [0.5, 0.0]
+
+
+def test_a_run_without_any_result_is_refused(make_run: Any) -> None:
+    run = make_run({"a": {"clean": HALF}}, results=False, records=False, status="running")
+    with pytest.raises(DataError, match="has no results yet"):
+        load_report(run)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a run folder"):
+        load_report(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["models", "conditions", "datasets", "metrics", "environment"])
+def test_a_manifest_of_another_form_is_one_line(make_run: Any, missing: str) -> None:
+    run = make_run({"a": {"clean": HALF}})
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest[missing]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="not as robustkit writes them"):
+        load_report(run)
+
+
+def test_a_run_without_accuracy_has_its_other_metrics(make_run: Any) -> None:
+    run = make_run({"a": {"clean": HALF}})
+    rows = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps([{**row, "metric": "metrics/nll"} for row in rows]))
+    study = only(load_report(run))
+    assert [table.id for table in study.tables] == ["conditions"]
+    assert "no perturbation" in next(each.reason for each in study.omitted if each.figure == "tradeoff")
+
+
+def test_runs_on_other_data_get_figures_of_their_own(make_run: Any) -> None:
+    runs = [make_run({"m": {"clean": HALF[:n], "a/pgd:eps=0.1": NONE[:n]}}, name=f"n{n}") for n in (10, 20)]
+    report = load_report(*runs)
+    ids = [figure.id for study in report.studies for figure in study.figures]
+    assert ids == ["tradeoff-toy-10", "tradeoff-toy-20"]
+    assert any("different data" in note for note in report.notes)
+
+
+def test_caveats_of_metrics_conditions_and_training_are_repeated(make_run: Any) -> None:
+    training = {"trainer": "trainers/fcl", "caveat": "follows the text, not the code"}
+    report = load_report(
+        make_run(
+            {"a": {"clean": HALF}},
+            facts={"a": {"training": training}},
+            metrics={"metrics/accuracy": {"interval": "wilson", "caveat": "of a subset"}},
+            notes=[{"model": "a", "condition": "clean", "metric": "metrics/x", "note": "few samples"}] * 2,
+        )
+    )
+    assert "metric metrics/accuracy: of a subset" in report.caveats
+    assert "model a, trained with trainers/fcl: follows the text, not the code" in report.caveats
+    assert "metrics/x: few samples (2 cells)" in report.notes
+
+
+def test_checks_are_listed_with_advice_only_where_they_did_not_pass(make_run: Any) -> None:
+    check = {"check": "error rate", "condition": "clean", "advice": "look at the texts", "measured": 0.10491}
+    checks = [{**check, "status": status} for status in ("pass", "fail")]
+    report = load_report(make_run({"a": {"clean": HALF}}, checks=checks))
+    table = next(table for table in report.provenance if table.id == "checks")
+    rows = [{column.title: cell.text for column, cell in zip(table.columns, row, strict=True)} for row in table.rows]
+    assert [row["advice"] for row in rows] == ["", "look at the texts"]
+    assert rows[0]["measured"] == "0.1049"
+
+
+def test_a_report_survives_json(two_models: Path) -> None:
+    report = load_report(two_models)
+    assert spec_from_json(Report, spec_to_json(report)) == report
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"id": "x"}', '{"surprise": 1}'])
+def test_json_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="expected a FigureSpec"):
+        spec_from_json(FigureSpec, text)
+
+
+def test_names_with_control_characters_are_cleaned(make_run: Any) -> None:
+    study = only(load_report(make_run({"a\n\x1b[31mb": {"clean": HALF}})))
+    assert study.tables[0].rows[0][0].text == "a [31mb"

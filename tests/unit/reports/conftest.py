@@ -1,0 +1,116 @@
+"""A report made by hand: numbers only, no run behind it."""
+
+from __future__ import annotations
+
+import pytest
+
+from robustkit import (
+    Axis,
+    FigureSpec,
+    Finding,
+    Omission,
+    Panel,
+    Point,
+    Report,
+    Series,
+    Study,
+    TableCell,
+    TableColumn,
+    TableSpec,
+)
+
+HOSTILE = "<script>alert(1)</script>"
+AWKWARD = r"a_b%c&d#e$f{g}h~i^j\k"
+NAMES = ("standard", HOSTILE, AWKWARD, "a-model-with-a-name-that-is-much-too-long-for-a-figure")
+
+
+def tradeoff() -> FigureSpec:
+    """Four models: two on the front, one that reaches it, one dominated; one has training seeds."""
+    places = ("on", "on", "reaches", "dominated")
+    at = ((0.9, 0.2), (0.7, 0.6), (0.69, 0.58), (0.6, 0.1))
+    seeds = (Point(x=0.68, y=0.55, label="seed 0"), Point(x=0.72, y=0.65, label="seed 1"))
+    series = tuple(
+        Series(
+            name=name,
+            style=style,
+            points=(
+                Point(x=x, y=y, x_low=x - 0.03, x_high=x + 0.03, y_low=y - 0.05, y_high=y + 0.05, n=20, front=front),
+            ),
+            replicates=seeds if style == 1 else (),
+        )
+        for style, (name, (x, y), front) in enumerate(zip(NAMES, at, places, strict=True))
+    )
+    x, y = (
+        Axis(label="clean accuracy", low=0.5, high=1, unit="%", better="higher"),
+        Axis(label="attacked", low=0, high=0.8),
+    )
+    front = ((0.5, 0.6), (0.7, 0.6), (0.7, 0.2), (0.9, 0.2), (0.9, 0.0))
+    panel = Panel(title="pgd, eps 0.1", kind="scatter", x=x, y=y, series=series, front=front, condition="a/pgd:eps=0.1")
+    return FigureSpec(
+        id="tradeoff", kind="tradeoff", title="Trade-off", caption="Crosses are intervals.", panels=(panel,)
+    )
+
+
+def severity() -> FigureSpec:
+    """Two models under two perturbations."""
+
+    def line(name: str, style: int, fall: float) -> Series:
+        points = tuple(
+            Point(x=x, y=0.9 - fall * x, y_low=0.85 - fall * x, y_high=0.95 - fall * x, label=f"c/fog:severity={x}")
+            for x in range(4)
+        )
+        return Series(name=name, style=style, points=points, level=0.9)
+
+    x = Axis(label="severity", low=-0.2, high=3.2, ticks=(0, 1, 2, 3))
+    y = Axis(label="accuracy", low=0.0, high=1.0, unit="%", better="higher")
+    lines = (line(NAMES[0], 0, 0.2), line(HOSTILE, 1, 0.1))
+    panels = tuple(Panel(title=title, kind="line", x=x, y=y, series=lines) for title in ("fog", "snow"))
+    return FigureSpec(id="severity", kind="severity", title="Severity", caption="Bands.", panels=panels)
+
+
+def results() -> TableSpec:
+    accuracy = TableColumn(title="clean", full="clean, in full", form="percent", digits=1, better="higher")
+    cells = (
+        TableCell(value=0.9, low=0.861, high=0.929, rank="best"),
+        TableCell(value=0.7, rank="second"),
+        TableCell(value=None),
+        TableCell(value=0.0),
+    )
+    rows = tuple((TableCell(text=name), cell) for name, cell in zip(NAMES, cells, strict=True))
+    return TableSpec(
+        id="results",
+        title="Accuracy",
+        caption="In per cent & more.",
+        columns=(TableColumn(title="model"), accuracy),
+        rows=rows,
+        notes=("A note",),
+    )
+
+
+@pytest.fixture(scope="session")
+def report() -> Report:
+    """A report with awkward and hostile names everywhere."""
+    study = Study(
+        id="",
+        dataset=f"toy {HOSTILE}",
+        samples=20,
+        verdict=(
+            Finding(about="clean", text=f"{HOSTILE} leads."),
+            Finding(about="caution", text="An upper bound.", kind="caution"),
+        ),
+        figures=(tradeoff(), severity()),
+        omitted=(Omission(figure="cka", reason="not measured"),),
+        tables=(results(),),
+    )
+    failure = tuple(TableCell(text=text) for text in ("run", HOSTILE, "clean", "0", "boom"))
+    columns = tuple(TableColumn(title=title) for title in ("run", "model", "condition", "seed", "error"))
+    failures = TableSpec(id="failures", title="Failures", caption="Listed.", columns=columns, rows=(failure,))
+    return Report(
+        title=f"toy {HOSTILE}",
+        runs=(HOSTILE,),
+        studies=(study,),
+        failures=failures,
+        caveats=(f"metric: {HOSTILE}",),
+        notes=("a note",),
+        provenance=(failures,),
+    )

@@ -1,0 +1,209 @@
+"""Figures: exact width, embedded fonts, equal bytes, readable without colour, nothing on top of anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zlib
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+
+from robustkit import ConfigError, FigureSpec, Report, spec_from_json
+from robustkit_reports.drawing import draw_figure
+from robustkit_reports.figures import Figures, plotted_numbers, render
+from robustkit_reports.labels import short_names, shorten
+from robustkit_reports.look import look_of, paper_style
+from robustkit_reports.params import FigureParams
+from robustkit_reports.venues import VENUES, figure_width
+
+
+def written(report: Report, folder: Path, **params: object) -> dict[str, bytes]:
+    paths = Figures(FigureParams(**params))(report, folder)  # type: ignore[arg-type]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def media_box(pdf: bytes) -> tuple[float, float]:
+    found = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf)
+    assert found
+    return float(found[1]), float(found[2])
+
+
+@pytest.mark.parametrize(
+    ("venue", "column", "inches"),
+    [("icml", "half", 3.25), ("icml", "full", 6.75), ("neurips", "full", 5.5), ("cvpr", "full", 6.875)],
+)
+def test_a_figure_is_exactly_as_wide_as_the_venue_s_column(
+    report: Report, tmp_path: Path, venue: str, column: str, inches: float
+) -> None:
+    # Widths from the venues' style files.
+    files = written(report, tmp_path, venue=venue, column=column, formats=("pdf",))
+    for name in ("tradeoff.pdf", "severity.pdf"):
+        assert media_box(files[name])[0] == pytest.approx(72 * inches, abs=0.5)
+
+
+def test_a_width_of_one_s_own_is_kept(report: Report, tmp_path: Path) -> None:
+    files = written(report, tmp_path, width="8.5cm", formats=("pdf",))
+    assert media_box(files["tradeoff.pdf"])[0] == pytest.approx(8.5 / 2.54 * 72, abs=0.5)
+
+
+def test_fonts_are_embedded_as_truetype_not_type_3(report: Report, tmp_path: Path) -> None:
+    pdf = written(report, tmp_path, formats=("pdf",))["tradeoff.pdf"]
+    assert b"/Type3" not in pdf
+    assert b"/FontFile2" in pdf
+
+
+def test_the_check_for_type_3_can_fail() -> None:
+    with paper_style("serif", {"pdf.fonttype": 3}):
+        figure = Figure()
+        figure.text(0.5, 0.5, "text")
+        assert b"/Type3" in render(figure, "pdf")
+
+
+def test_the_same_report_gives_the_same_bytes(report: Report, tmp_path: Path) -> None:
+    assert written(report, tmp_path / "a") == written(report, tmp_path / "b")
+
+
+def test_the_user_s_matplotlib_settings_play_no_part(report: Report, tmp_path: Path) -> None:
+    expected = written(report, tmp_path / "a", formats=("svg",))
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "figure.dpi": 50}):
+        assert written(report, tmp_path / "b", formats=("svg",)) == expected
+
+
+def test_beside_a_figure_are_numbers_spec_and_caption(report: Report, tmp_path: Path) -> None:
+    files = written(report, tmp_path, formats=("pdf",), figure=("tradeoff",))
+    assert list(files) == ["tradeoff.pdf", "tradeoff.csv", "tradeoff.json", "tradeoff.txt"]
+    spec = report.studies[0].figures[0]
+    assert spec_from_json(FigureSpec, files["tradeoff.json"].decode()) == spec
+    assert files["tradeoff.txt"].decode().strip() == spec.caption
+
+
+def test_the_numbers_are_those_that_are_plotted(report: Report) -> None:
+    spec = report.studies[0].figures[0]
+    rows = list(csv.DictReader(io.StringIO(plotted_numbers(spec))))
+    points = [(each.name, point) for each in spec.panels[0].series for point in each.points]
+    marks = [row for row in rows if row["kind"] == "point"]
+    assert [(row["series"], float(row["x"]), float(row["y_high"])) for row in marks] == [
+        (name, point.x, point.y_high) for name, point in points
+    ]
+    assert sum(row["kind"] == "training seed" for row in rows) == 2
+    assert marks[0]["condition"] == "a/pgd:eps=0.1"
+
+
+@pytest.mark.parametrize("width", [3.25, 6.75])
+def test_labels_cover_neither_one_another_nor_markers_and_are_inside(report: Report, width: float) -> None:
+    with paper_style():
+        figure = draw_figure(report.studies[0].figures[0], width)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        labels = [child for child in axes.get_children() if isinstance(child, Annotation)]
+        # Without the line that leads to the marker.
+        boxes = [Text.get_window_extent(label, renderer) for label in labels]
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    markers = axes.transData.transform([(0.9, 0.2), (0.7, 0.6), (0.69, 0.58), (0.6, 0.1)])
+    assert not any(box.contains(*marker) for box in boxes for marker in markers)
+    frame = axes.get_window_extent(renderer).padded(3)
+    assert all(frame.contains(*corner) for box in boxes for corner in box.corners())
+
+
+def test_nothing_is_cut_off_at_the_edge(report: Report) -> None:
+    with paper_style():
+        for spec in report.studies[0].figures:
+            figure = draw_figure(spec, 3.25)
+            renderer = FigureCanvasAgg(figure).get_renderer()
+            tight = figure.get_tightbbox(renderer)
+            assert tight.x0 >= -0.01
+            assert tight.x1 <= 3.26
+            assert tight.y0 >= -0.01
+            assert tight.y1 <= figure.get_size_inches()[1] + 0.01
+
+
+def test_every_series_is_drawn_once_in_every_panel(report: Report) -> None:
+    with paper_style():
+        figure = draw_figure(report.studies[0].figures[1], 6.75)
+    for axes in figure.axes:
+        gids = [line.get_gid() for line in axes.get_lines()]
+        assert sum(str(gid).endswith("-m0") for gid in gids) == 2
+
+
+def grey(colour: str) -> float:
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_series_differ_without_colour() -> None:
+    looks = [look_of(style) for style in range(8)]
+    assert len({look.marker for look in looks}) == 8
+    assert len({str(look.line) for look in looks}) == 8
+
+
+def test_colours_alone_would_not_do_in_grey() -> None:
+    levels = sorted(grey(look_of(style).colour) for style in range(7))
+    assert min(np.diff(levels)) < 0.05, "markers and lines are what tells these apart"
+
+
+def test_dollars_in_names_are_not_mathematics(report: Report) -> None:
+    with paper_style("serif", {"svg.fonttype": "none"}):
+        svg = render(draw_figure(report.studies[0].figures[0], 6.75), "svg").decode()
+    assert "e$f{g}" in svg
+
+
+def test_a_figure_that_no_report_has_is_refused(report: Report, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown figure 'heatmap'"):
+        written(report, tmp_path, figure=("heatmap",))
+
+
+@pytest.mark.parametrize(
+    ("params", "hint"),
+    [
+        ({"venue": "icmll"}, "did you mean 'icml'"),
+        ({"venue": "desk drawer"}, "known: aaai"),
+        ({"width": "wide"}, "number and unit"),
+        ({"width": "3pt"}, "check the unit"),
+        ({"width": "4000in"}, "check the unit"),
+    ],
+)
+def test_a_width_that_is_none_is_refused_before_anything_is_written(params: dict[str, str], hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Figures(FigureParams(**params))  # type: ignore[arg-type]
+    assert hint in caught.value.hint
+
+
+def test_half_is_less_than_full_everywhere() -> None:
+    for venue in VENUES:
+        assert 1.5 < figure_width(venue, "half") < figure_width(venue, "full") / 1.9
+
+
+def test_shortened_names_stay_different() -> None:
+    names = ["x" * 40 + end for end in "ab"] + ["y" * 30, "y" * 31]
+    short = short_names(names)
+    assert len(set(short.values())) == 4
+    assert shorten("short") == "short"
+
+
+def test_many_series_are_drawn_with_a_legend_that_fits(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    many = tuple(replace(spec.panels[0].series[0], name=f"model number {style}", style=style) for style in range(30))
+    with paper_style():
+        figure = draw_figure(replace(spec, panels=tuple(replace(panel, series=many) for panel in spec.panels)), 3.25)
+        assert isinstance(figure, Figure)
+        box = figure.legends[0].get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert box.width <= 3.25 * figure.dpi
+    assert figure.axes[0].get_position().height > 0.15
+
+
+def test_streams_of_the_pdf_hold_no_date(report: Report, tmp_path: Path) -> None:
+    pdf = written(report, tmp_path, formats=("pdf",))["tradeoff.pdf"]
+    assert b"/CreationDate" not in pdf
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    assert any(zlib.decompressobj().decompress(stream) for stream in streams[:1])
