@@ -24,8 +24,8 @@ _METHODS = {
 
 
 def describe_data(comparison: Comparison) -> str:
-    """Return which samples the numbers rest on."""
-    return f"{comparison.dataset}, n = {comparison.samples:,} samples."
+    """Return which samples the numbers rest on, and what is to be said about the models."""
+    return " ".join([f"{comparison.dataset}, n = {comparison.samples:,} samples.", *comparison.caveats])
 
 
 def describe_intervals(comparison: Comparison, measured: Iterable[Measured], shape: str = "Intervals") -> str:
@@ -50,3 +50,11 @@ def describe_intervals(comparison: Comparison, measured: Iterable[Measured], sha
         return "No intervals are defined here."
     covers = " They do not cover training: a model alone was trained once." if methods & set(_METHODS) else ""
     return f"{shape} are 95 % intervals: {'; '.join(parts)}.{covers}"
+
+
+def describe_metrics(comparison: Comparison, metrics: Iterable[str]) -> str:
+    """Return which metrics are shown, with what each says about itself."""
+    said = [
+        f"{metric} ({caveat})" if (caveat := comparison.metric_caveats.get(metric)) else metric for metric in metrics
+    ]
+    return f"Metric: {'; '.join(said)}."

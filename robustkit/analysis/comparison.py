@@ -110,6 +110,8 @@ class Comparison:
         gaps: by (scope id, other subject): how far the best one is ahead.
         failures: cells and metrics of these runs without a result.
         notes: what was left out, and why.
+        caveats: what trainers of the subjects say about themselves, each once, after the subjects' names.
+        metric_caveats: what a metric says about itself, by its name.
     """
 
     dataset: str
@@ -124,6 +126,8 @@ class Comparison:
     gaps: Mapping[tuple[str, str], Difference] = field(default_factory=dict)
     failures: int = 0
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    metric_caveats: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, subject: Subject, scope: str) -> Measured:
         """Return the accuracy of a subject; undefined where it was not measured."""

@@ -13,7 +13,7 @@ from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
 from robustkit.analysis.conditions import describe_conditions
 from robustkit.analysis.gaps import find_gaps
 from robustkit.analysis.intervals import mean_interval
-from robustkit.analysis.members import Member, Team, find_members, gather_teams, mean_of
+from robustkit.analysis.members import Member, Team, find_members, gather_teams, mean_of, printable
 from robustkit.analysis.resample import bootstrap_means, correct_shares
 from robustkit.analysis.runs import ACCURACY, Run
 from robustkit.analysis.scopes import Seeds, find_scopes, headline, share_conditions
@@ -57,9 +57,27 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
         metrics=_metrics(teams),
         failures=sum(len(each.manifest["failures"]) for each in {id(run): run for run, _ in pairs}.values()),
         notes=(*renamed, *dropped, *unshared, *_differences(pairs)),
+        caveats=_caveats(teams),
+        metric_caveats={
+            name: facts["caveat"]
+            for each, _ in pairs
+            for name, facts in each.manifest["metrics"].items()
+            if facts.get("caveat")
+        },
     )
     comparison = replace(comparison, headline=headline(comparison))
     return replace(comparison, gaps=find_gaps(comparison, {team.name: team.members for team in teams}, seeds))
+
+
+def _caveats(teams: Sequence[Team]) -> tuple[str, ...]:
+    """Return what the trainers say about themselves, after the names of the models and groups that they trained."""
+    said: dict[str, dict[str, None]] = {}
+    for team in teams:
+        for member in team.members:
+            caveat = (member.facts.get("training") or {}).get("caveat")
+            if caveat:
+                said.setdefault(printable(caveat), {})[team.name] = None
+    return tuple(f"{'; '.join(names)}: {caveat}." for caveat, names in said.items())
 
 
 def _present(run: Run, members: Collection[Member]) -> dict[str, Mapping[str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustkit.analysis.axes import limits
-from robustkit.analysis.captions import FRONT, describe_data, describe_intervals
+from robustkit.analysis.captions import FRONT, describe_data, describe_intervals, describe_metrics
 from robustkit.analysis.comparison import CLEAN, Comparison, Measured, Subject
 from robustkit.analysis.plane import plane
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel
@@ -62,5 +62,5 @@ def _caption(comparison: Comparison, metrics: Sequence[str]) -> str:
     return (
         "Sensitivity of the representation to features of low utility (smaller is more robust) and of high utility "
         f"(larger follows more of what matters), on clean inputs. {describe_data(comparison)} "
-        f"{describe_intervals(comparison, shown, 'Crosses')} {FRONT} Metric: {'; '.join(metrics)}."
+        f"{describe_intervals(comparison, shown, 'Crosses')} {FRONT} {describe_metrics(comparison, metrics)}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robustkit.analysis.axes import limits
-from robustkit.analysis.captions import describe_data, describe_intervals
+from robustkit.analysis.captions import describe_data, describe_intervals, describe_metrics
 from robustkit.analysis.comparison import Comparison, Measured, Subject
 from robustkit.analysis.conditions import Condition
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
@@ -102,5 +102,5 @@ def _caption(comparison: Comparison, families: Sequence[Sequence[Family]]) -> st
     )
     return (
         "Linear CKA between a layer's outputs on clean and on perturbed inputs of the same samples; 1 is equal up to "
-        f"rotation and scale. {describe_data(comparison)} {intervals} Metric: {'; '.join(layers)}."
+        f"rotation and scale. {describe_data(comparison)} {intervals} {describe_metrics(comparison, layers)}"
     )

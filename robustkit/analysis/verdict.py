@@ -134,6 +134,8 @@ def _cautions(comparison: Comparison) -> list[Finding]:
     texts = []
     if comparison.failures:
         texts.append(f"{comparison.failures} cell(s) or metric(s) have no result: they are in no figure and no mean.")
+    texts += comparison.caveats
+    texts += [f"{name}: {caveat}." for name, caveat in comparison.metric_caveats.items()]
     attacks = {condition.component for condition in comparison.conditions.values() if condition.kind == "attack"}
     if attacks:
         texts.append(f"{UPPER_BOUND} Here: {', '.join(sorted(attacks))}.")
