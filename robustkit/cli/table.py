@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +35,9 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     A metric that has several parts (`linear-cka@conv1` …) gets a table of its own. What is the same in every line
     stands above a table. The other intervals are in the results files: a terminal has no room for them.
     """
-    labels = short_labels([row["condition"] for row in rows])
+    from robustkit.analysis.conditions import short_names
+
+    labels = short_names([row["condition"] for row in rows])
     tables: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         whole, _, part = row["metric"].partition("@")
@@ -65,32 +66,6 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
     )
     heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
     return f"{', '.join(heading)}\n{table}"
-
-
-def short_labels(conditions: Iterable[str]) -> dict[str, str]:
-    """Return a short name for each canonical condition: its severity or eps, and what else tells it from the others.
-
-    >>> short_labels(["clean", "c/fog:mode=fixed,severity=1", "c/fog:mode=fixed,severity=2"]).values()
-    dict_values(['clean', 'fog severity=1', 'fog severity=2'])
-    """
-    split = {text: _split(text) for text in conditions}
-    labels = {}
-    for text, (component, items) in split.items():
-        siblings = [others for name, others in split.values() if name == component]
-        shown = [
-            f"{key}={value}"
-            for key, value in items.items()
-            if key in ("severity", "eps") or any(others.get(key) != value for others in siblings)
-        ]
-        labels[text] = " ".join([component.partition("/")[2] or component, *shown])
-    return labels
-
-
-def _split(condition: str) -> tuple[str, dict[str, str]]:
-    component, _, rest = condition.partition(":")
-    # Lists hold commas too; only those before a key separate parameters.
-    items = re.split(r",(?=[\w-]+=)", rest) if rest else []
-    return component, dict(item.split("=", 1) for item in items)
 
 
 def _number(value: float | None) -> str:

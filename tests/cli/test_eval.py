@@ -76,20 +76,21 @@ def test_the_run_folder_says_what_was_run(robustkit: Any, small: Any, tmp_path: 
     robustkit("eval", *small.arguments, "-p", "contrast:severity=3", "--out", run)
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["status"] == "finished"
-    model = manifest["models"]["model"]
+    # "model" says less than the folder that the file is in.
+    model = manifest["models"][small.checkpoint.parent.name]
     assert (model["format"], model["classes"], len(model["sha256"])) == ("safetensors", 3, 64)
     assert manifest["datasets"][manifest["cells"][0]["dataset"]]["evaluated"] == 60
     assert (run / "results.csv").read_text().splitlines()[0].startswith("model,dataset,condition,perturbation")
     shown = robustkit("show", run)
     assert shown.code == 0
-    assert "contrast severity=3" in shown.out
+    assert "contrast, severity 3" in shown.out
 
 
 def test_several_checkpoints_share_one_run(robustkit: Any, small: Any, tmp_path: Path) -> None:
     (tmp_path / "copy.safetensors").write_bytes(small.checkpoint.read_bytes())
     copy = tmp_path / "copy.safetensors"
     result = robustkit("eval", copy, *small.arguments, "-m", "accuracy", "--json").json["results"]
-    assert {row["model"] for row in result} == {"model", "copy"}
+    assert {row["model"] for row in result} == {small.checkpoint.parent.name, "copy"}
     assert len({row["value"] for row in result}) == 1
 
 
