@@ -121,6 +121,7 @@ def command(**options: Any) -> int:
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
+    from robustkit.cli.train import refuse_code
     from robustkit.config import apply_setting, parse_config
 
     source = options["config"] or ""
@@ -134,7 +135,10 @@ def _configure(options: dict[str, Any]) -> RunConfig:
     _add_flags(values, options)
     for setting in options["settings"]:
         apply_setting(values, setting)
-    return parse_config(values, source=source, text=text)
+    config = parse_config(values, source=source, text=text)
+    if source and not options["config"]:
+        refuse_code(source, [model.model for model in config.model], options)
+    return config
 
 
 def _read_file(source: str) -> tuple[dict[str, Any], str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
+from robustkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from robustkit.config.training import TrainConfig
@@ -113,7 +116,40 @@ def _configure(options: dict[str, Any]) -> TrainConfig:
         values["include"] = [*values.get("include", []), *options["include"]]
     for setting in options["settings"]:
         apply_setting(values, setting)
-    return parse_training(values, source=source, text=text)
+    config = parse_training(values, source=source, text=text)
+    if source and not options["config"]:
+        refuse_code(source, [config.model], options)
+    return config
+
+
+def refuse_code(source: str, specs: Iterable[str], options: Mapping[str, Any]) -> None:
+    """Refuse to run code that a folder's own configuration names as a model and the command line does not.
+
+    Args:
+        source: the configuration, for the message.
+        specs: of the models.
+        options: of the command line.
+
+    Raises:
+        ConfigError: a model is `FILE.py:callable` or `package.module:callable`, and nobody typed it.
+    """
+    typed = {options["model"], *(setting.partition("=")[2] for setting in options["settings"])}
+    for spec in specs:
+        if _names_code(spec) and spec not in typed:
+            raise ConfigError(
+                f"{source} names code to run as the model: {spec!r}",
+                f"if you trust it, repeat it: --model {shlex.quote(spec)}",
+            )
+
+
+def _names_code(spec: str) -> bool:
+    """Return whether a model is anything else than a registered name, with or without parameters.
+
+    >>> [_names_code(spec) for spec in ("small-cnn", "zoo/small-cnn:width=2", "a:b=c.py:build", "torch.nn:Identity")]
+    [False, False, True, True]
+    """
+    head, colon, attribute = spec.rpartition(":")
+    return spec.endswith(".py") or head.endswith(".py") or (bool(colon) and "=" not in attribute)
 
 
 def _read_file(source: str) -> tuple[dict[str, Any], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,9 +19,10 @@ from robustkit.engine.classifier import Classifier
 from robustkit.engine.features import capture_features, find_layers
 from robustkit.engine.grid import Cell, Condition, digest
 from robustkit.engine.inputs import Inputs
+from robustkit.engine.prepare_model import package_digest
 from robustkit.engine.seeds import Keys
 from robustkit.engine.text_classifier import TextClassifier
-from robustkit.errors import ConfigError, PluginError
+from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import parse_params
@@ -64,7 +66,8 @@ class ChosenMetric:
 
     def key(self, cell: Cell) -> str:
         """Return the content address of its states on a cell."""
-        return digest({"cell": cell.key, "metric": self.identity, "version": self.entry.version})
+        facts = {"version": self.entry.version, "source": package_digest(self.entry)}
+        return digest({"cell": cell.key, "metric": self.identity, **facts})
 
 
 def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = None) -> dict[str, ChosenMetric]:
@@ -126,6 +129,8 @@ class Measurement:
         }
         self._model = model
         self._layers = layers_of(self._metrics, model)
+        # Each has a model of its own: what a metric does to it, no result and no other metric can see.
+        self._lent = {name: _copy(model, name) for name in self._metrics}
         self._states: dict[str, list[State]] = {name: [] for name in self._metrics}
         self.failures: dict[str, Exception | SystemExit] = {}
 
@@ -150,13 +155,13 @@ class Measurement:
             if name in self.failures:
                 continue
             batch = MetricBatch(
-                model=self._model,
+                model=self._lent[name],
                 inputs=_own(inputs),
                 clean=_own(clean),
                 labels=labels.clone(),
                 keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
-                features={layer: features[layer] for layer in self._layers[name]},
-                clean_features={layer: clean_features[layer] for layer in self._layers[name]},
+                features={layer: features[layer].clone() for layer in self._layers[name]},
+                clean_features={layer: clean_features[layer].clone() for layer in self._layers[name]},
             )
             try:
                 self._states[name].append(_checked(cast("ModelMetric", metric.implementation).measure(batch), name))
@@ -193,6 +198,16 @@ def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[
         layers = find_layers(model, patterns) if needs or patterns else ()
         found[name] = layers if needs else ()
     return found
+
+
+def _copy(model: WrappedModel, name: str) -> WrappedModel:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise DataError(
+            f"metric {name} needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
+            "make the network work with copy.deepcopy, or leave the metric out",
+        ) from error
 
 
 def _own(inputs: Inputs) -> Inputs:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,9 @@ from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import build, parse_params, resolve_target
 from robustkit.names import did_you_mean, normalise
 from robustkit.protocols import CheckpointOptions, ImageDataset, LoadedCheckpoint, TextDataset
+
+_TRAINING = ("trainer", "caveat", "group", "name", "data", "recipe")
+"""What a checkpoint may say in words about its training."""
 
 _GENERIC = frozenset({"model", "last", "best", "checkpoint"})
 """Names of files that say less than their folder."""
@@ -193,8 +197,14 @@ def _training(checkpoint: LoadedCheckpoint) -> dict[str, Any]:
     """Return what the file says about its training: plain values, taken from nowhere else."""
     stated = _parsed(checkpoint.metadata.get("training", "{}"))
     facts = stated if isinstance(stated, dict) else {}
-    kinds = {"trainer": str, "caveat": str, "group": str, "name": str, "data": str, "seed": int}
-    return {key: facts[key] for key, kind in kinds.items() if isinstance(facts.get(key), kind)}
+    texts = {key: facts[key] for key in _TRAINING if isinstance(facts.get(key), str)}
+    known: dict[str, Any] = {key: _printable(text) for key, text in texts.items()}
+    return known | ({"seed": facts["seed"]} if isinstance(facts.get("seed"), int) else {})
+
+
+def _printable(text: str) -> str:
+    """Return a text of unknown origin on one line of bounded length, without what a terminal would obey."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:500]
 
 
 def _parsed(text: str) -> Any:
@@ -291,6 +301,26 @@ def source_digest(entry: Entry) -> str:
         # Partial objects and the like have no file of their own; the plugin's version stands for them.
         source = f"{entry.qualified} {entry.version}".encode()
     return hashlib.sha256(source).hexdigest()
+
+
+def package_digest(entry: Entry) -> str:
+    """Return the sha256 of all Python files of the package that a component's implementation is in.
+
+    A component that is installed in development mode changes without its version.
+    """
+    try:
+        file = Path(inspect.getfile(inspect.unwrap(resolve_target(entry))))
+    except (TypeError, OSError):
+        return source_digest(entry)
+    return _files_digest(file.parent if (file.parent / "__init__.py").is_file() else file)
+
+
+@lru_cache(maxsize=64)
+def _files_digest(place: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        digest.update(f"{path.relative_to(place.parent)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _names(models: Sequence[ModelConfig]) -> list[str]:

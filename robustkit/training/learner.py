@@ -57,7 +57,8 @@ class Learner:
 
         Raises:
             PluginError: the objective fails, or returns no losses.
-            FloatingPointError: a loss is NaN or infinite; nothing has changed. Its text gives the losses.
+            FloatingPointError: a loss is NaN or infinite; no step was taken, though the forward pass may have changed
+                buffers, such as the running statistics of batch normalisation. Its text gives the losses.
             RunError: the device has not enough memory.
         """
         losses = self._losses(batch)

@@ -31,6 +31,7 @@ def describe_training(plan: TrainingPlan, host: Host) -> dict[str, Any]:
         "config": as_dict(plan.config),
         "name": plan.name,
         "group": plan.group,
+        "recipe": plan.recipe,
         "trainer": {
             "name": plan.trainer_name,
             "params": asdict(plan.params),

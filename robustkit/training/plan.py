@@ -25,6 +25,10 @@ from robustkit.training.data import TrainingData, open_training_data
 from robustkit.training.model import Trainable, build_objective, build_trainable
 
 
+_NO_RECIPE = (*RUNTIME_ONLY, "seed", "name", "group", "trainer", "model", "normalize", "data", "view")
+"""Settings that replicates may have otherwise, and those that a recipe holds in canonical form."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
     """A training that is ready to start.
@@ -41,6 +45,7 @@ class TrainingPlan:
         name: how tables call the model.
         group: of models that differ in their seed only.
         identity: everything that decides the weights; a resumed training must have the same.
+        recipe: digest of what trainings share that differ in their seed only.
     """
 
     config: TrainConfig
@@ -54,6 +59,7 @@ class TrainingPlan:
     name: str
     group: str
     identity: Mapping[str, Any]
+    recipe: str
 
     @property
     def steps(self) -> int:
@@ -83,6 +89,7 @@ class TrainingPlan:
             "caveat": self.trainer.component.caveat,
             "seed": self.config.seed,
             "group": self.group,
+            "recipe": self.recipe,
             "name": self.name,
             "data": self.data.name,
             "epochs": self.config.epochs,
@@ -120,6 +127,7 @@ def make_plan(config: TrainConfig, host: Host) -> TrainingPlan:
         name=name,
         group=config.group or name,
         identity=_identity(config, device, entry, trainer_name, data, trainable),
+        recipe=_recipe(config, trainer_name, data, trainable),
     )
 
 
@@ -159,6 +167,18 @@ def _identity(
         "backend": f"torch-{device.type}",
     }
     return cast("Mapping[str, Any]", json.loads(json.dumps(facts)))  # as a manifest gives it back
+
+
+def _recipe(config: TrainConfig, trainer_name: str, data: TrainingData, trainable: Trainable) -> str:
+    """Return the digest of what replicates share: the method and the whole data, not what the seed selects of them."""
+    facts = {
+        "settings": {key: value for key, value in as_dict(config).items() if key not in _NO_RECIPE},
+        "trainer": trainer_name,
+        "model": trainable.architecture.name,
+        "normalize": trainable.normalization.name if trainable.normalization else None,
+        "data": {key: data.identity[key] for key in ("dataset", "validation", "view")},
+    }
+    return digest(facts)
 
 
 def _short(architecture: str) -> str:

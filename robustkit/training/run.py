@@ -83,7 +83,7 @@ def train(
         manifest = folder.read_manifest()
         observer.noted(f"{folder.path} is finished already: nothing to do")
         return _result(plan, folder, manifest["history"], manifest["selected_epoch"], computed=0)
-    manifest = _open_manifest(plan, host, folder)
+    manifest = _open_manifest(plan, host, folder, observer)
     with status_kept(folder, manifest):
         progress, computed = run_training(plan, folder, manifest, observer)
         manifest |= {"status": "finished", "finished": timestamp()}
@@ -105,17 +105,32 @@ def _is_finished(folder: TrainingFolder) -> bool:
     return finished and folder.model_path.is_file() and folder.last_path.is_file()
 
 
-def _open_manifest(plan: TrainingPlan, host: Host, folder: TrainingFolder) -> dict[str, Any]:
+def _open_manifest(
+    plan: TrainingPlan, host: Host, folder: TrainingFolder, observer: TrainingObserver
+) -> dict[str, Any]:
     manifest = describe_training(plan, host)
     if folder.exists():
         before = folder.read_manifest()
         manifest["started"] = before.get("started", manifest["started"])
-        manifest["resumed"] = [*before.get("resumed", []), timestamp()]
+        now, first = manifest["environment"], before.get("environment") or manifest["environment"]
+        changed = {key: value for key, value in now.items() if first.get(key) != value}
+        manifest["environment"] = first
+        manifest["resumed"] = [*before.get("resumed", []), {"time": timestamp(), "environment": changed}]
+        _note_changes(first, changed, observer)
         folder.clean_up()
     folder.write_manifest(manifest)
     # What lets code run is asked for anew each time: a folder may come from somebody else.
     folder.write_config(write_toml({key: value for key, value in as_dict(plan.config).items() if key != "include"}))
     return manifest
+
+
+def _note_changes(first: Mapping[str, Any], changed: Mapping[str, Any], observer: TrainingObserver) -> None:
+    for key, what in (("torch", "torch"), ("threads", "the number of threads")):
+        if key in changed:
+            observer.noted(
+                f"{what} was {first.get(key)} when the training began, is {changed[key]}: "
+                "the weights may not be the bytes of an undisturbed training"
+            )
 
 
 def _result(

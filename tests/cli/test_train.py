@@ -178,3 +178,38 @@ def test_mistakes_are_one_line_with_a_hint(
     np.savez(tmp_path / "d.npz", images=np.zeros((9, 8, 8), dtype=np.uint8))
     (tmp_path / "t.tsv").write_text("text\tnumber\n" + "a cat\t1\n" * 9)
     robustkit("train", *arguments).assert_error(code, *parts)
+
+
+EVIL = """
+from pathlib import Path
+
+from torch import nn
+
+Path({mark!r}).touch()
+
+
+def build():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+@pytest.mark.parametrize("spec", ["evil.py:build", "evil:build", "a:b=c.py:build"])
+def test_a_folder_does_not_name_code_that_a_resumption_runs(
+    robustkit: Any, small: Any, tmp_path: Path, command: str, spec: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("evil.py", "a:b=c.py"):
+        (tmp_path / name).write_text(EVIL.format(mark=str(tmp_path / "mark")))
+    model = {
+        "train": f'model = "{spec}"\nepochs = 1\nbatch_size = 9\n\n[trainer]\nname = "standard"\n',
+        "eval": f'\n[[model]]\ncheckpoint = "{small.checkpoint}"\nmodel = "{spec}"\n',
+    }[command]
+    (tmp_path / "run" / "config.toml").write_text(f'data = "{small.data}"\n{model}')
+    arguments = (command, "--resume", "--out", "run", "--dry-run")
+    robustkit(*arguments).assert_error(2, "names code to run as the model", f"--model {spec}")
+    robustkit(*arguments, "--set", "seed=1").assert_error(2, "names code to run as the model")
+    assert not (tmp_path / "mark").exists()
+    result = robustkit(*arguments, "--model", spec)
+    assert result.code == 0, result.err
+    assert (tmp_path / "mark").exists()

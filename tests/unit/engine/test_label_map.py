@@ -19,7 +19,7 @@ NAMES = [f"kind-{index}" for index in range(10)]
 
 
 def checkpoint(folder: Path, classes: str) -> str:
-    weights = load_file(sorted(CHECKPOINTS.glob("*.safetensors"))[0])
+    weights = load_file(sorted(CHECKPOINTS.glob("fashion-*.safetensors"))[0])
     path = folder / "net.safetensors"
     save_file(weights, path, metadata={"robustkit.model": "zoo/small-cnn", "robustkit.classes": classes})
     return str(path)

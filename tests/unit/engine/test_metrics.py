@@ -71,6 +71,18 @@ class Spoiling(MeanLogit):
         raise ValueError("boom")
 
 
+class Vandal(Drift):
+    """Writes into all that it is handed."""
+
+    def measure(self, batch):
+        for value in [*batch.model.parameters(), *batch.features.values(), *batch.clean_features.values()]:
+            value.data.zero_()
+        return {"n": np.array(float(len(batch.labels)))}
+
+    def estimate(self, chunks):
+        return robustkit.Estimate(value=0.0, n=1)
+
+
 @robustkit.hookimpl
 def robustkit_metrics():
     def declare(name, target, needs, **more):
@@ -82,6 +94,7 @@ def robustkit_metrics():
         declare("a-spoiler", Spoiling, "model"),
         declare("mean-logit", MeanLogit, "model", on="clean"),
         declare("drift", Drift, "features", params=DriftParams, on="degraded"),
+        declare("a-vandal", Vandal, "features", params=DriftParams),
         declare("telepathic", Drift, "telepathy"),
         declare("wordy", MeanLogit, "model", modality="text"),
     ]
@@ -93,7 +106,7 @@ CHECKPOINTS = Path(__file__).resolve().parents[3] / "plugins" / "robustkit_zoo" 
 def config(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "my_lab.py").write_text(PLUGIN)
     return {
-        "model": [{"checkpoint": str(sorted(CHECKPOINTS.glob("*.safetensors"))[0]), "name": "m"}],
+        "model": [{"checkpoint": str(sorted(CHECKPOINTS.glob("fashion-*.safetensors"))[0]), "name": "m"}],
         "data": "zoo/fashion-mnist-mini",
         "limit": 40,
         "perturbation": ["gaussian-noise:severity=3"],
@@ -147,6 +160,24 @@ def test_one_that_fails_costs_only_its_own_rows(config: dict[str, Any], tmp_path
     assert [failure["error"] for failure in done.failures] == [
         "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 56)"
     ] * 2
+
+
+def test_one_that_writes_into_what_it_is_handed_changes_no_other_result(config: dict[str, Any], tmp_path: Path) -> None:
+    alone = values(evaluate(config, out=tmp_path / "alone").rows)
+    config["metric"] = ["a-vandal", *config["metric"]]
+    beside = values(evaluate(config, out=tmp_path / "run").rows)
+    assert {key: value for key, value in beside.items() if key[1] != "a-vandal"} == alone
+
+
+def test_a_checkpoint_cannot_write_to_the_terminal(config: dict[str, Any], tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    stated = {"caveat": "x\x1b]0;owned\x07y", "trainer": 7, "seed": "one", "group": "g\nh"}
+    metadata = {"robustkit.model": "zoo/small-cnn", "robustkit.training": json.dumps(stated)}
+    save_file(load_file(config["model"][0]["checkpoint"]), tmp_path / "hostile.safetensors", metadata=metadata)
+    config["model"] = [str(tmp_path / "hostile.safetensors")]
+    model = next(iter(evaluate(config, out=tmp_path / "run").folder.read_manifest()["models"].values()))
+    assert model["training"] == {"caveat": "x ]0;owned y", "group": "g h"}
 
 
 def test_a_metric_that_is_added_to_a_finished_run_is_measured_and_then_kept(

@@ -187,6 +187,6 @@ def test_an_empty_text_is_named_with_its_line(config: dict[str, Any], tmp_path: 
 
 def test_a_network_for_images_is_refused(config: dict[str, Any], tmp_path: Path) -> None:
     assets = Path(__file__).resolve().parents[3] / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
-    config["model"] = [str(sorted(assets.glob("*.safetensors"))[0])]
+    config["model"] = [str(sorted(assets.glob("fashion-*.safetensors"))[0])]
     with pytest.raises(DataError, match="encode"):
         evaluate(config, out=tmp_path / "run")

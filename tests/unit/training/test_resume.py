@@ -75,6 +75,28 @@ def test_a_resumed_training_ends_in_the_same_bytes(
     assert count.steps == repeated
 
 
+def test_the_first_environment_stays_and_what_differs_later_is_said(
+    lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = interrupted(lab, tmp_path, 5)
+    first = json.loads((tmp_path / "manifest.json").read_text())["environment"]
+    stop = Stop(1)
+    with pytest.raises(KeyboardInterrupt):
+        robustkit.train(config, out=tmp_path, resume=True, observer=stop)
+    other = {**first, "torch": "9.9", "threads": 77}
+    monkeypatch.setattr("robustkit.training.manifest.describe_environment", lambda _: other)
+    count = Count()
+    robustkit.train(config, out=tmp_path, resume=True, observer=count)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["environment"] == first
+    assert [set(entry) for entry in manifest["resumed"]] == [{"time", "environment"}] * 2
+    assert [entry["environment"] for entry in manifest["resumed"]] == [{}, {"torch": "9.9", "threads": 77}]
+    assert [note.partition(":")[0] for note in count.notes] == [
+        f"torch was {first['torch']} when the training began, is 9.9",
+        f"the number of threads was {first['threads']} when the training began, is 77",
+    ]
+
+
 def test_without_the_optimisers_state_it_would_not(
     lab: Any, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,10 @@ from safetensors import safe_open
 
 import robustkit
 from robustkit.config.toml import read_toml
+from robustkit.config.training import parse_training
 from robustkit.errors import RobustkitError
+from robustkit.host import load_host
+from robustkit.training.plan import make_plan
 
 
 class Watch:
@@ -95,12 +98,39 @@ def test_the_folder_holds_manifest_history_configuration_and_events(lab: Any, tm
         "caveat": "after Nobody et al.",
         "seed": 4,
         "group": "a",
+        "recipe": manifest["recipe"],
         "name": "b",
         "data": f"{lab.folder.name}/data",
         "epochs": 2,
         "epoch": done.selected_epoch,
         "selected_epoch": done.selected_epoch,
     }
+
+
+def test_trainings_that_differ_in_their_seed_only_have_one_recipe(lab: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere.npz"
+    copy.write_bytes((lab.folder / "data.npz").read_bytes())
+
+    def recipe(**change: Any) -> str:
+        config = parse_training(lab.config(**change))
+        plan = make_plan(config, load_host(include=config.include))
+        assert plan.training["recipe"] == plan.recipe
+        return plan.recipe
+
+    first = recipe()
+    same: list[dict[str, Any]] = [
+        {"seed": 1}, {"name": "a"}, {"group": "b"}, {"checkpoint_every": 2}, {"data": str(copy)},
+        {"trainer": "plain:noise=0.1"}, {"model": "net:width=8"}, {"normalize": "none"},
+    ]  # fmt: skip
+    assert [recipe(**change) for change in same] == [first] * len(same)
+    np.savez(copy, images=np.load(lab.folder / "data.npz")["images"] // 2, labels=np.arange(60) % 3)
+    other: list[dict[str, Any]] = [
+        {"lr": 0.02}, {"epochs": 3}, {"limit": 30}, {"validation": 0.2}, {"data": str(copy)}, {"view": "6"},
+        {"trainer": "plain:noise=0.2"}, {"model": "net:width=4"}, {"normalize": "0.5/0.5"}, {"augment": ["flip"]},
+    ]  # fmt: skip
+    found = {recipe(**change) for change in other}
+    assert len(found) == len(other)
+    assert first not in found
 
 
 def test_of_equal_epochs_the_first_is_selected(lab: Any, tmp_path: Path) -> None:
