@@ -105,7 +105,9 @@ def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
 def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int, width: float) -> None:
     """Write title and names of the axes; what the panel to the left or below says too is not repeated for lines."""
     panel = panels[number]
-    axes.set_title("\n".join(textwrap.wrap(panel.title, max(int(width * 72 / 4.2), 12))[:3]))
+    # The title is centred on the axes, which share the width with the numbers beside them.
+    letters = max(int((width * 72 - 24) / 4.4), 12)
+    axes.set_title("\n".join(textwrap.wrap(panel.title, letters, max_lines=3, placeholder=" …")))
     line, below = panel.kind == "line", number + columns
     inner, upper = line and number % columns > 0, line and below < len(panels)
     axes.set_xlabel("" if upper and panels[below].x.label == panel.x.label else _name(panel.x))

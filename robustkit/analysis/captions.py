@@ -20,6 +20,8 @@ _METHODS = {
     "wilson": "Wilson's for a single condition",
     "bootstrap": f"percentile bootstrap over samples ({RESAMPLES:,} resamples, seed {SEED}, the same resampled samples "
     "for all conditions and models) for means over conditions or seeds",
+    "student-t": "Student's t over samples for means of one number a sample",
+    "metric-bootstrap": "the metric's own bootstrap over samples",
 }
 
 
@@ -36,20 +38,27 @@ def describe_intervals(comparison: Comparison, measured: Iterable[Measured], sha
         measured: what is shown.
         shape: what shows the intervals, in the plural: crosses, bands …
     """
-    methods = {each.method for each in measured if each.low is not None}
+    every = list(measured)
+    known = [each for each in every if each.low is not None or each.high is not None]
+    methods = {each.method for each in known if each.over != "seeds"}
     parts = [text for method, text in _METHODS.items() if method in methods]
-    if "student-t" in methods:
-        groups = ", ".join(f"{each.name}: {len(each.models)}" for each in comparison.subjects if each.is_group)
-        parts.append(
-            f"Student's t over training seeds, cut off at the ends of the scale, for groups ({groups}); these do not "
-            "cover the choice of samples, and with so few seeds they are wide"
-        )
-    other = sorted(methods - {*_METHODS, "student-t", ""})
+    parts += [_over_seeds(comparison)] if any(each.over == "seeds" for each in known) else []
+    other = sorted(methods - {*_METHODS, ""})
     parts += [f"as the metric declares ({', '.join(other)})"] if other else []
+    level = any(each.over == "seeds" and each.value is not None and each.low is None for each in every)
+    without = " Where all training seeds of a group gave the same value, no interval is given." if level else ""
     if not parts:
-        return "No intervals are defined here."
-    covers = " They do not cover training: a model alone was trained once." if methods & set(_METHODS) else ""
-    return f"{shape} are 95 % intervals: {'; '.join(parts)}.{covers}"
+        return f"No intervals are defined here.{without}"
+    covers = " Intervals over samples do not cover training: a model alone was trained once." if methods else ""
+    return f"{shape} are 95 % intervals: {'; '.join(parts)}.{without}{covers}"
+
+
+def _over_seeds(comparison: Comparison) -> str:
+    groups = ", ".join(f"{each.name}: {len(each.models)}" for each in comparison.subjects if each.is_group)
+    return (
+        f"Student's t over training seeds, cut off at the ends of the scale, for groups ({groups}); these do not "
+        "cover the choice of samples, and with so few seeds they are wide"
+    )
 
 
 def describe_metrics(comparison: Comparison, metrics: Iterable[str]) -> str:

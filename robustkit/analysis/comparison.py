@@ -58,8 +58,10 @@ class Measured:
         value: None where it is not defined.
         low: lower end of the interval; None where none is defined.
         high: upper end.
-        n: samples that it rests on, or training seeds under `student-t`.
-        method: how the interval was made: `wilson`, `bootstrap`, `student-t`, as the metric says, or empty.
+        n: samples that it rests on, or training seeds where the interval is over those.
+        method: how the interval was made: `wilson`, `bootstrap`, `student-t`, `metric-bootstrap`, as the metric says,
+            or empty.
+        over: what the interval is over: samples, or the training seeds of a group; empty where none is made.
         replicates: of a group, the value of each model by its name.
     """
 
@@ -68,6 +70,7 @@ class Measured:
     high: float | None = None
     n: int = 0
     method: str = ""
+    over: Literal["samples", "seeds", ""] = ""
     replicates: tuple[tuple[str, float], ...] = ()
 
 

@@ -48,9 +48,9 @@ def _behind(
     conditions = comparison.scopes[scope].conditions
     for name in others:
         if len(teams[best]) > 1 and len(teams[name]) > 1:
-            low, high = welch_interval(*(_values(accuracy[each].replicates) for each in (best, name)))
-            # Accuracies cannot differ by more than 1.
-            ends[name] = (max(low, -1.0), min(high, 1.0), "welch")
+            if interval := welch_interval(*(_values(accuracy[each].replicates) for each in (best, name))):
+                # Accuracies cannot differ by more than 1.
+                ends[name] = (max(interval[0], -1.0), min(interval[1], 1.0), "welch")
             continue
         ahead, behind = (correct_shares(teams[each], conditions, seeds) for each in (best, name))
         if ahead is not None and behind is not None and ahead.shape == behind.shape:
@@ -69,8 +69,10 @@ def _values(replicates: Sequence[tuple[str, float]]) -> list[float]:
     return [value for _, value in replicates]
 
 
-def welch_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of mean(a) − mean(b) for unequal variances, (low, high).
+def welch_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of mean(a) − mean(b) for unequal variances, (low, high), or None without variance.
+
+    Without variance on either side the interval would be a point, which claims certainty that no few seeds give.
 
     Source: Welch (1947), with Satterthwaite's degrees of freedom. Each side needs two values.
 
@@ -80,10 +82,10 @@ def welch_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float
     """
     from scipy.special import stdtrit
 
+    if all(min(each) == max(each) for each in (a, b)):
+        return None
     shares = [float(np.var(each, ddof=1)) / len(each) for each in (a, b)]
     gap, variance = float(np.mean(a) - np.mean(b)), sum(shares)
-    if variance == 0:
-        return gap, gap
     freedom = variance**2 / sum(share**2 / (len(each) - 1) for share, each in zip(shares, (a, b), strict=True))
     half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * sqrt(variance)
     return gap - half, gap + half

@@ -97,7 +97,9 @@ def _accuracies(teams: Sequence[Team], scopes: Mapping[str, Scope], seeds: Seeds
                 pending |= {} if vector is None else {scope.id: vector}
             found[team.name, scope.id] = measured
         for scope_id, (low, high) in zip(pending, bootstrap_means(list(pending.values())), strict=True):
-            found[team.name, scope_id] = replace(found[team.name, scope_id], low=low, high=high, method="bootstrap")
+            found[team.name, scope_id] = replace(
+                found[team.name, scope_id], low=low, high=high, method="bootstrap", over="samples"
+            )
     return found
 
 
@@ -110,7 +112,8 @@ def _measure(team: Team, scope: Scope, seeds: Seeds) -> Measured:
     rows = [row for seed, row in member.rows.get((only, ACCURACY), {}).items() if seed in seeds[only]]
     if values[0] is not None and len(scope.conditions) == 1 and len(rows) == 1:
         row = rows[0]
-        return Measured(value=values[0], low=row["ci_low"], high=row["ci_high"], n=row["n"], method="wilson")
+        low, high = row["ci_low"], row["ci_high"]
+        return Measured(value=values[0], low=low, high=high, n=row["n"], method="wilson", over="samples")
     n = next(
         (row["n"] for (_, metric), found in member.rows.items() if metric == ACCURACY for row in found.values()), 0
     )
@@ -126,6 +129,8 @@ def of_group(
 ) -> Measured:
     """Return mean and Student's t-interval over training seeds; undefined unless every model has a value.
 
+    Where all seeds gave the same value there is no interval: a point would claim certainty.
+
     >>> group = of_group(["a", "b"], [0.5, 0.7])
     >>> round(group.value, 2), group.low, group.high, group.n
     (0.6, 0.0, 1.0, 2)
@@ -134,13 +139,14 @@ def of_group(
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return Measured(value=None, n=len(values))
-    low, high = mean_interval(known)
+    low, high = mean_interval(known) if min(known) < max(known) else (None, None)
     return Measured(
         value=float(np.mean(known)),
         low=None if low is None else max(low, bounds[0]),
         high=None if high is None else min(high, bounds[1]),
         n=len(known),
         method="student-t",
+        over="seeds",
         replicates=tuple(zip(names, known, strict=True)),
     )
 
@@ -163,7 +169,9 @@ def _metric(team: Team, condition: str, metric: str) -> Measured:
     # A mean over seeds has no interval here: the seeds share their samples.
     low, high = (rows[0]["ci_low"], rows[0]["ci_high"]) if len(rows) == 1 else (None, None)
     method = _declared(member.run, metric).get("interval", "")
-    return Measured(value=values[0], low=low, high=high, n=rows[0]["n"], method=method)
+    # Reports make a bootstrap of their own, from which a metric's must be told.
+    method = "metric-bootstrap" if method == "bootstrap" else method
+    return Measured(value=values[0], low=low, high=high, n=rows[0]["n"], method=method, over="samples")
 
 
 def _declared(run: Run, metric: str) -> Mapping[str, Any]:

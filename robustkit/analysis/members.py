@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -120,32 +120,89 @@ def _index(run: Run, dataset: str, model: str) -> dict[tuple[str, str], dict[int
 
 
 def gather_teams(members: Sequence[Member]) -> tuple[list[Team], list[str]]:
-    """Return models and groups in order of appearance, and notes on what was left out of a group."""
-    teams: dict[str, list[Member]] = {}
+    """Return models and groups in order of appearance, and notes on what was left out of a group.
+
+    Only models of one group name and one recipe are replicates, and each of their training seeds counts once.
+    """
+    seen: dict[_Key, list[Member]] = {}
+    teams: dict[_Key, list[Member]] = {}
     notes = []
     for member in members:
-        group = member.facts.get("group") or member.model
-        # Without a group the manifest repeats the name; a training seed says that a group was meant.
-        explicit = group != member.model or member.facts.get("training_seed") is not None
-        key = f"group {group}" if explicit else f"model {member.name}"
-        twin = next((each for each in teams.get(key, []) if _weights(each) == _weights(member)), None)
-        if twin:
-            notes.append(f"{member.name} has the same weights as {twin.name}: group '{group}' counts them once")
-        else:
-            teams.setdefault(key, []).append(member)
-    return _named(teams), notes
+        key = _key(member)
+        others = seen.setdefault(key, [])
+        if twin := next((each for each in others if _weights(each) == _weights(member)), None):
+            notes.append(f"{member.name} has the same weights as {twin.name}: group '{key.name}' counts them once")
+            continue
+        rival = next((each for each in others if _seed(each) is not None and _seed(each) == _seed(member)), None)
+        others.append(member)
+        if rival:
+            notes.append(
+                f"{member.name} has the recipe and the training seed of {rival.name}, so it is no replicate: "
+                f"it stands beside group '{key.name}' on its own"
+            )
+            key = replace(key, alone=member.name)
+        teams.setdefault(key, []).append(member)
+    return _named(teams), notes + _splits(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Key:
+    """What replicates share.
+
+    Attributes:
+        name: of the group, or of the model where no group was meant.
+        grouped: whether one was.
+        recipe: digest of all of the training but its seed; empty where the checkpoint does not say.
+        alone: name of a model that is no replicate.
+    """
+
+    name: str
+    grouped: bool
+    recipe: str = ""
+    alone: str = ""
+
+
+def _key(member: Member) -> _Key:
+    group = member.facts.get("group") or member.model
+    # Without a group the manifest repeats the name; a training seed says that a group was meant.
+    if group == member.model and _seed(member) is None:
+        return _Key(name=member.name, grouped=False)
+    recipe = str((member.facts.get("training") or {}).get("recipe") or "")
+    return _Key(name=printable(group), grouped=True, recipe=recipe)
+
+
+def _seed(member: Member) -> Any:
+    return member.facts.get("training_seed")
 
 
 def _weights(member: Member) -> Any:
     return member.facts.get("identity", {}).get("weights") or member.facts["sha256"]
 
 
-def _named(teams: dict[str, list[Member]]) -> list[Team]:
+def _splits(seen: Mapping[_Key, Sequence[Member]]) -> list[str]:
+    """Return one note for each group name that models of different recipes share."""
+    recipes: dict[str, list[str]] = {}
+    for key, members in seen.items():
+        if key.grouped:
+            recipes.setdefault(key.name, []).append(", ".join(member.name for member in members))
+    return [
+        f"the models of group '{name}' were trained by different recipes, so they are no replicates of one another "
+        f"and the group is split: {' | '.join(parts)}"
+        for name, parts in recipes.items()
+        if len(parts) > 1
+    ]
+
+
+def _named(teams: Mapping[_Key, Sequence[Member]]) -> list[Team]:
     names: dict[str, Team] = {}
+    counts: Counter[str] = Counter()
     for key, members in teams.items():
         # A group with a single model is that model: there is nothing to average.
-        name = printable(key.partition(" ")[2]) if len(members) > 1 else members[0].name
+        name, kind = members[0].name, " (model)"
+        if len(members) > 1:
+            counts[key.name] += 1
+            name, kind = f"{key.name} ({counts[key.name]})" if counts[key.name] > 1 else key.name, " (group)"
         while name in names:
-            name += " (group)" if len(members) > 1 else " (model)"
+            name += kind
         names[name] = Team(name=name, members=tuple(members))
     return list(names.values())

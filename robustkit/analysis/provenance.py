@@ -85,7 +85,7 @@ def _models(runs: Sequence[Run]) -> TableSpec:
     rows = []
     for run in runs:
         for name, facts in run.manifest["models"].items():
-            shown = (facts["sha256"], facts["model"], f"{facts['fit']['n_parameters']:,}", facts["normalize"])
+            shown = (facts["sha256"], facts["model"], f"{facts['fit']['n_parameters']:,}", facts["normalize"] or "–")
             group = facts.get("group") or ""
             alone = "" if group == name else group
             rows.append((printable(name), run.name, *shown, alone, _training(facts), facts["checkpoint"]))

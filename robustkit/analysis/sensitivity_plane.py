@@ -14,6 +14,12 @@ from robustkit.analysis.tradeoff import AIR
 METRICS = ("utility-sensitivity", "token-utility-sensitivity")
 """Names of the metrics whose parts `s-low` and `s-high` span the plane."""
 
+ESTIMATORS = {
+    "hutchinson": "sensitivity estimated by random projections: biased low, ranks attenuated",
+    "finite": "utility and sensitivity estimated from random noise on one feature at a time: ranks attenuated",
+}
+"""What a caption must say of estimators that are not exact."""
+
 LOW, HIGH = "s-low", "s-high"
 
 
@@ -63,4 +69,16 @@ def _caption(comparison: Comparison, metrics: Sequence[str]) -> str:
         "Sensitivity of the representation to features of low utility (smaller is more robust) and of high utility "
         f"(larger follows more of what matters), on clean inputs. {describe_data(comparison)} "
         f"{describe_intervals(comparison, shown, 'Crosses')} {FRONT} {describe_metrics(comparison, metrics)}"
+        f"{_estimators(metrics)}"
     )
+
+
+def _estimators(metrics: Sequence[str]) -> str:
+    """Return what is to be said about how the metrics were estimated, after a blank; empty for exact ones."""
+    said = [
+        f" {metric.partition(':')[0]} ({parameter}): {text}."
+        for metric in metrics
+        for name, text in ESTIMATORS.items()
+        if (parameter := f"estimator={name}") in metric.partition(":")[2].split(",")
+    ]
+    return "".join(said)

@@ -29,8 +29,8 @@ def cka_figure(comparison: Comparison) -> FigureSpec | Omission:
     if not chosen:
         return Omission(figure="cka", reason="CKA was not measured under a perturbation: evaluate with -m linear-cka")
     drawn = [point for _, _, series in chosen for each in series for point in each.points]
-    low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(0.0, 1.0))
-    y = Axis(label="linear CKA, clean to perturbed", low=low, high=high)
+    low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(-np.inf, 1.0))
+    y = Axis(label="linear CKA", low=low, high=high)
     return FigureSpec(
         id="cka",
         kind="cka",
@@ -101,6 +101,7 @@ def _caption(comparison: Comparison, families: Sequence[Sequence[Family]]) -> st
         else "Means over perturbations; no intervals are given."
     )
     return (
-        "Linear CKA between a layer's outputs on clean and on perturbed inputs of the same samples; 1 is equal up to "
-        f"rotation and scale. {describe_data(comparison)} {intervals} {describe_metrics(comparison, layers)}"
+        "Linear CKA (unbiased estimator, features averaged over positions) between a layer's outputs on clean and on "
+        "perturbed inputs of the same samples; 1 is equal up to rotation and scale, and unrelated outputs may fall "
+        f"below 0. {describe_data(comparison)} {intervals} {describe_metrics(comparison, layers)}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals
+from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals, describe_metrics
 from robustkit.analysis.comparison import Comparison, Measured, Scope
 from robustkit.analysis.conditions import by_family
 from robustkit.analysis.runs import ACCURACY
@@ -110,12 +110,12 @@ def conditions_table(comparison: Comparison) -> TableSpec:
                 strength = TableCell(value=condition.strength)
                 named = TableCell(text=condition.name, full=condition.text)
                 rows.append((TableCell(text=subject.name), named, strength, *(number(each) for each in measured)))
-    shown = [measured for (_, _, metric), measured in comparison.metrics.items() if metric == ACCURACY]
+    shown = [measured for (_, _, metric), measured in comparison.metrics.items() if "@" not in metric]
     return TableSpec(
         id="conditions",
         title="Every condition",
         caption=f"All metrics without parts. {describe_data(comparison)} "
-        f"{describe_intervals(comparison, shown, 'Brackets')}",
+        f"{describe_intervals(comparison, shown, 'Brackets')} {describe_metrics(comparison, metrics)}",
         columns=(
             TableColumn(title="model"),
             TableColumn(title="condition"),
@@ -155,10 +155,19 @@ def parts_table(comparison: Comparison) -> TableSpec | None:
     return TableSpec(
         id="parts",
         title="Metrics with parts",
-        caption=f"Sensitivity, similarity by layer, and whatever else has several values. {describe_data(comparison)}",
+        caption=_parts_caption(comparison),
         columns=(
             *(TableColumn(title=title) for title in ("model", "condition", "metric", "part")),
             TableColumn(title="value", form="number", digits=4),
         ),
         rows=tuple(rows),
+    )
+
+
+def _parts_caption(comparison: Comparison) -> str:
+    shown = {key: measured for key, measured in comparison.metrics.items() if "@" in key[2]}
+    metrics = dict.fromkeys(metric.partition("@")[0] for _, _, metric in shown)
+    return (
+        f"Sensitivity, similarity by layer, and whatever else has several values. {describe_data(comparison)} "
+        f"{describe_intervals(comparison, shown.values(), 'Brackets')} {describe_metrics(comparison, metrics)}"
     )

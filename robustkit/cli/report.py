@@ -74,8 +74,14 @@ def write_report(
 ) -> tuple[Report, list[Path]]:
     """Return the report on the runs and the files that the reporters have written below the folder."""
     writers = [_writer(text, host) for text in reporters or DEFAULT]
+    click.echo(f"robustkit: reading {len(runs)} run(s)", err=True)
     report = read_report(runs)
-    return report, [path for name, writer in writers for path in write(name, writer, report, folder)]
+    files = []
+    for place, (name, writer) in enumerate(writers, start=1):
+        written = write(name, writer, report, folder)
+        click.echo(f"robustkit: [{place}/{len(writers)}] {name}: {len(written)} file(s) in {folder}", err=True)
+        files += written
+    return report, files
 
 
 def read_report(runs: tuple[str, ...]) -> Report:

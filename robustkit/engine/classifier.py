@@ -65,7 +65,7 @@ class Classifier(nn.Module):
             inputs = functional.interpolate(inputs, size=self.input_size, mode="bilinear", antialias=True)
         inputs = (inputs - self.mean) / self.std
         with self._precision(images.device.type):
-            output = _logits(self.net(inputs))
+            output = logits_in(self.net(inputs))
         if output.is_complex():
             raise DataError("the model returns complex numbers, not logits", "wrap it with --model FILE.py:callable")
         if output.ndim != 2 or len(output) != len(images):
@@ -92,15 +92,15 @@ class Classifier(nn.Module):
         return nullcontext() if self.autocast is None else torch.autocast(device, dtype=self.autocast)
 
 
-def _logits(output: Any) -> Tensor:
+def logits_in(output: Any) -> Tensor:
     """Return the logits in what a network returned: the output itself, its `logits`, or the only matrix in it."""
     if isinstance(output, Tensor):
         return output
     if hasattr(output, "logits"):
-        return _logits(output.logits)
+        return logits_in(output.logits)
     if isinstance(output, Mapping):
         if "logits" in output:
-            return _logits(output["logits"])
+            return logits_in(output["logits"])
         output = list(output.values())
     if not isinstance(output, list | tuple):
         raise DataError(f"expected logits from the model, got {type(output).__name__}", "check --model")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robustkit.engine.classifier import _logits
+from robustkit.engine.classifier import logits_in
 from robustkit.errors import DataError, RobustkitError, RunError
 
 _CONTRACT = "a model for texts is a robustkit.TextNetwork: a torch.nn.Module with encode(texts) and max_length"
@@ -81,7 +81,7 @@ class TextClassifier(nn.Module):
     def _run(self, encoded: Tensor) -> Tensor:
         device = encoded.device.type
         with nullcontext() if self.autocast is None else torch.autocast(device, dtype=self.autocast):
-            output = _logits(self.net(encoded))
+            output = logits_in(self.net(encoded))
         if output.ndim != 2 or len(output) != len(encoded) or output.is_complex():
             raise DataError(
                 f"expected (N, classes) logits for {len(encoded)} texts, got {_form(output)}",

@@ -24,7 +24,6 @@ from robustkit.host.validate import parse_params
 from robustkit.training.data import TrainingData, open_training_data
 from robustkit.training.model import Trainable, build_objective, build_trainable
 
-
 _NO_RECIPE = (*RUNTIME_ONLY, "seed", "name", "group", "trainer", "model", "normalize", "data", "view")
 """Settings that replicates may have otherwise, and those that a recipe holds in canonical form."""
 

@@ -248,7 +248,9 @@ def test_resume_finds_the_run_by_itself(robustkit: Any, small: Any) -> None:
 
 def test_resume_by_folder_alone(robustkit: Any, small: Any, tmp_path: Path) -> None:
     first = robustkit("eval", *small.arguments, "--json", "-o", tmp_path / "r").json
-    assert robustkit("eval", "--resume", "-o", tmp_path / "r", "--json").json == first
+    # The small model is a file of code, which a run folder alone may not name.
+    robustkit("eval", "--resume", "-o", tmp_path / "r").assert_error(2, "--model")
+    assert robustkit("eval", "--resume", "-o", tmp_path / "r", "--model", small.model, "--json").json == first
 
 
 def test_a_folder_with_another_run_is_not_touched(robustkit: Any, small: Any, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_what_a_run_folder_says_of_trust_is_not_obeyed(robustkit: Any, small: An
     evil = tmp_path / "evil.py"
     evil.write_text("open('ran', 'w')\n")
     (run / "config.toml").write_text(f'trust_pickle = true\ninclude = ["{evil}"]\n{text}')
-    assert robustkit("eval", "--resume", "-o", run).code == 0
+    assert robustkit("eval", "--resume", "-o", run, "--model", small.model).code == 0
     assert not (tmp_path / "ran").exists()
 
 

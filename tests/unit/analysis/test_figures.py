@@ -156,6 +156,26 @@ def test_cka_has_a_line_a_layer(make_run: Any) -> None:
     }
 
 
+def test_cka_below_zero_is_inside_the_axes(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF, "c/f:severity=2": NONE}}
+    rows = [row("m", "metrics/linear-cka@conv", -0.3, f"c/f:severity={severity}") for severity in (1, 2)]
+    figure = drawn(cka_figure, make_run(correct, rows=rows))
+    assert figure.panels[0].y.low < -0.4
+    assert "unbiased estimator, features averaged over positions" in figure.caption
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [("hutchinson", "random projections: biased low"), ("finite", "random noise"), ("gradient", "")],
+)
+def test_an_estimator_that_is_not_exact_is_in_the_caption(make_run: Any, estimator: str, expected: str) -> None:
+    metric = f"metrics/utility-sensitivity:basis=patch,estimator={estimator},patch=4"
+    rows = [row("m", f"{metric}@{part}", 0.5) for part in ("s-low", "s-high")]
+    caption = drawn(sensitivity_figure, make_run({"m": {"clean": HALF}}, rows=rows)).caption
+    assert expected in caption
+    assert ("ranks attenuated" in caption) == bool(expected)
+
+
 def test_with_many_panels_cka_is_averaged_over_perturbations(make_run: Any) -> None:
     texts = [f"c/f{number}:severity=1" for number in range(9)]
     rows = [row("m", "metrics/linear-cka@conv", number / 10, text) for number, text in enumerate(texts)]

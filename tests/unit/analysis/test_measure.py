@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from robustkit.analysis.captions import describe_intervals
 from robustkit.analysis.comparison import CLEAN, MEAN, Comparison
 from robustkit.analysis.gaps import welch_interval
 from robustkit.analysis.intervals import bootstrap_interval
 from robustkit.analysis.measure import compare_runs
 from robustkit.analysis.resample import bootstrap_means
 from robustkit.analysis.runs import read_runs
+from robustkit.analysis.verdict import verdict
 
 RNG = np.random.default_rng(5)
 
@@ -178,8 +180,74 @@ def test_groups_are_compared_over_training_seeds(make_run: Any) -> None:
     assert (gap.low, gap.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_welch_without_variance_is_a_point() -> None:
-    assert welch_interval([0.5, 0.5], [0.25, 0.25]) == (0.25, 0.25)
+def test_welch_without_variance_is_undefined() -> None:
+    # 0.1 three times has a mean, and so a variance, that rounding puts a hair off.
+    assert welch_interval([0.1, 0.1, 0.1], [0.25, 0.25]) is None
+    assert welch_interval([0.5, 0.6], [0.25, 0.25]) is not None
+
+
+def test_groups_without_variance_over_seeds_have_no_interval_and_are_not_separable(make_run: Any) -> None:
+    correct = {f"{group}{seed}": {"clean": right} for group, right in (("a", [1, 1]), ("b", [1, 0])) for seed in (0, 1)}
+    comparison = compare(make_run(correct, facts={name: {"group": f"group-{name[0]}"} for name in correct}))
+    for subject in comparison.subjects:
+        measured = comparison.of(subject, CLEAN)
+        assert (measured.low, measured.high, measured.over) == (None, None, "seeds")
+    gap = comparison.gaps[CLEAN, "group-b"]
+    assert (gap.value, gap.low, gap.high, gap.separable) == (0.5, None, None, False)
+    assert "not separable" in next(each.text for each in verdict(comparison, None) if each.about == "clean")
+
+
+def trained(seed: int, recipe: str = "r", group: str = "net") -> dict[str, Any]:
+    return {"group": group, "training_seed": seed, "training": {"recipe": recipe}}
+
+
+def teams(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+    return {subject.name: subject.models for subject in comparison.subjects}
+
+
+def test_a_group_of_several_recipes_is_split(make_run: Any) -> None:
+    recipes = {"a0": (0, "r"), "a1": (1, "r"), "b0": (0, "s"), "b1": (1, "s"), "c0": (0, ""), "c1": (1, "t")}
+    facts = {name: trained(*each) for name, each in recipes.items()}
+    comparison = compare(make_run({name: {"clean": [1, 0]} for name in facts}, facts=facts))
+    assert teams(comparison) == {
+        "net": ("a0", "a1"),
+        "net (2)": ("b0", "b1"),
+        "c0": ("c0",),
+        "c1": ("c1",),
+    }
+    (note,) = comparison.notes
+    assert "different recipes" in note
+    assert "a0, a1 | b0, b1 | c0 | c1" in note
+
+
+def test_a_second_model_of_the_same_recipe_and_seed_is_no_replicate(make_run: Any) -> None:
+    facts = {"m0": trained(0), "again": trained(0), "m1": trained(1)}
+    comparison = compare(make_run({name: {"clean": [1, 0]} for name in facts}, facts=facts))
+    assert teams(comparison) == {"net": ("m0", "m1"), "again": ("again",)}
+    assert "the recipe and the training seed of m0" in comparison.notes[0]
+
+
+def test_two_models_of_one_seed_are_no_group(make_run: Any) -> None:
+    facts = {"m0": trained(0), "again": trained(0)}
+    comparison = compare(make_run({name: {"clean": [1, 0]} for name in facts}, facts=facts))
+    assert teams(comparison) == {"m0": ("m0",), "again": ("again",)}
+
+
+def test_an_interval_says_what_it_is_over(make_run: Any) -> None:
+    cell = {"dataset": "toy", "condition": CLEAN, "seed": 0, "n": 2, "ci_low": 0.1, "ci_high": 0.3}
+    names = ("lone", "m0", "m1")
+    rows = [{**cell, "model": name, "metric": "metrics/nll", "value": 0.2 + 0.1 * (name == "m1")} for name in names]
+    facts = {f"m{seed}": trained(seed) for seed in (0, 1)}
+    metrics = {"metrics/accuracy": {"interval": "wilson"}, "metrics/nll": {"interval": "student-t"}}
+    run = make_run({name: {"clean": [1, 0]} for name in names}, facts=facts, rows=rows, metrics=metrics)
+    comparison = compare(run)
+    lone, group = (comparison.metric(subject, CLEAN, "metrics/nll") for subject in comparison.subjects)
+    assert (lone.method, lone.over) == (group.method, "samples")
+    assert group.over == "seeds"
+    caption = describe_intervals(comparison, [lone])
+    assert "Student's t over samples" in caption
+    assert "training seeds" not in caption
+    assert "Student's t over training seeds" in describe_intervals(comparison, [group])
 
 
 def test_runs_on_other_samples_are_not_compared(make_run: Any) -> None:

@@ -173,3 +173,28 @@ def test_json_of_another_form_is_refused(text: str) -> None:
 def test_names_with_control_characters_are_cleaned(make_run: Any) -> None:
     study = only(load_report(make_run({"a\n\x1b[31mb": {"clean": HALF}})))
     assert study.tables[0].rows[0][0].text == "a [31mb"
+
+
+def test_tables_say_how_all_their_intervals_were_made(make_run: Any) -> None:
+    cell = {"model": "a", "dataset": "toy", "condition": "clean", "seed": 0, "n": 20, "ci_low": 0.1, "ci_high": 0.3}
+    intervals = {"accuracy": "wilson", "nll": "student-t", "ece": "bootstrap", "cka": "jackknife"}
+    metrics = {f"metrics/{name}": {"interval": how, "caveat": f"of {name}"} for name, how in intervals.items()}
+    rows = [{**cell, "metric": f"metrics/{name}", "value": 0.2} for name in ("nll", "ece", "cka@conv")]
+    tables = {
+        table.id: table
+        for table in only(load_report(make_run({"a": {"clean": HALF}}, rows=rows, metrics=metrics))).tables
+    }
+    every, parts = tables["conditions"].caption, tables["parts"].caption
+    for said in ("Wilson's", "Student's t over samples", "the metric's own bootstrap over samples"):
+        assert said in every
+        assert said not in parts
+    assert "1,000" not in every
+    assert "as the metric declares (jackknife)" in parts
+    assert "metrics/cka (of cka)" in parts
+
+
+def test_a_model_without_normalisation_shows_a_dash(make_run: Any) -> None:
+    report = load_report(make_run({"a": {"clean": HALF}}, facts={"a": {"normalize": None}}))
+    table = next(table for table in report.provenance if table.id == "models")
+    place = [column.title for column in table.columns].index("normalisation")
+    assert table.rows[0][place].text == "–"

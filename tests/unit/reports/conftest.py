@@ -18,6 +18,8 @@ from robustkit import (
     TableColumn,
     TableSpec,
 )
+from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
+from robustkit.analysis.conditions import describe_conditions
 
 HOSTILE = "<script>alert(1)</script>"
 AWKWARD = r"a_b%c&d#e$f{g}h~i^j\k"
@@ -113,4 +115,38 @@ def report() -> Report:
         caveats=(f"metric: {HOSTILE}",),
         notes=("a note",),
         provenance=(failures,),
+    )
+
+
+@pytest.fixture(scope="session")
+def comparison() -> Comparison:
+    """Numbers from which every kind of figure can be drawn, CKA below 0 among them."""
+    facts = {f"c/{name}:severity={level}": ("perturbation", level) for name in ("fog", "snow") for level in (1, 2, 3)}
+    facts |= {"clean": ("clean", 0), "a/pgd:eps=0.1": ("attack", None)}
+    conditions = describe_conditions(
+        {
+            text: {"kind": kind, "component": text.partition(":")[0], "severity": level, "threat_model": {"eps": 0.1}}
+            for text, (kind, level) in facts.items()
+        }
+    )
+    subjects = tuple(Subject(name=name, style=style, models=(name,)) for style, name in enumerate(NAMES))
+    number = Measured(value=0.1, low=-0.1, high=0.2, n=20, method="wilson", over="samples")
+    parts = [("clean", f"metrics/utility-sensitivity@s-{part}") for part in ("low", "high")]
+    parts += [
+        (text, f"metrics/linear-cka@{layer}") for text in facts for layer in ("conv1", "a-layer-with-a-long-name")
+    ]
+    scopes = {
+        text: Scope(id=text, kind="clean" if text == "clean" else "condition", title=text, conditions=(text,))
+        for text in facts
+    }
+    return Comparison(
+        dataset="toy",
+        samples=20,
+        subjects=subjects,
+        conditions=conditions,
+        scopes=scopes,
+        headline=("clean", "a/pgd:eps=0.1"),
+        shared=frozenset(facts),
+        accuracy={(subject.name, text): number for subject in subjects for text in facts},
+        metrics={(subject.name, *each): number for subject in subjects for each in parts},
     )

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
 from robustkit import ConfigError, FigureSpec, Report, spec_from_json
+from robustkit.analysis.comparison import Comparison
+from robustkit.analysis.report import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
 from robustkit_reports.labels import short_names, shorten
@@ -116,16 +118,18 @@ def test_labels_cover_neither_one_another_nor_markers_and_are_inside(report: Rep
     assert all(frame.contains(*corner) for box in boxes for corner in box.corners())
 
 
-def test_nothing_is_cut_off_at_the_edge(report: Report) -> None:
+@pytest.mark.parametrize("width", [2.3, 3.25, 6.75])
+@pytest.mark.parametrize("kind", FIGURES)
+def test_nothing_is_cut_off_at_the_edge(comparison: Comparison, kind: str, width: float) -> None:
+    spec = FIGURES[kind](comparison)
+    assert isinstance(spec, FigureSpec)
     with paper_style():
-        for spec in report.studies[0].figures:
-            figure = draw_figure(spec, 3.25)
-            renderer = FigureCanvasAgg(figure).get_renderer()
-            tight = figure.get_tightbbox(renderer)
-            assert tight.x0 >= -0.01
-            assert tight.x1 <= 3.26
-            assert tight.y0 >= -0.01
-            assert tight.y1 <= figure.get_size_inches()[1] + 0.01
+        figure = draw_figure(spec, width)
+        tight = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+    assert tight.x0 >= -0.01
+    assert tight.x1 <= width + 0.01
+    assert tight.y0 >= -0.01
+    assert tight.y1 <= figure.get_size_inches()[1] + 0.01
 
 
 def test_every_series_is_drawn_once_in_every_panel(report: Report) -> None:
