@@ -154,8 +154,10 @@ def _tasks(plan: Plan, missing: dict[str, set[int]], outcome: Outcome) -> Iterat
     for chunk in range(len(plan.chunks)):
         for (condition, seed), cells in together.items():
             todo = [cell for cell in cells if chunk in missing[cell.key] and cell.key not in outcome.failures]
-            if todo:
-                keys = {cell.model: cell.key for cell in todo}
+            # Models share a perturbed batch; there is nothing else to share, and single results come sooner.
+            shared = bool(todo) and todo[0].condition.kind == "perturbation"
+            for part in [todo] if shared else [[cell] for cell in todo]:
+                keys = {cell.model: cell.key for cell in part}
                 yield Task(condition=condition, seed=seed, chunk=chunk, cells=keys)
 
 
