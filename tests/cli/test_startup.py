@@ -34,7 +34,18 @@ print("\\n" + json.dumps([code, [name for name in {HEAVY!r} if name in sys.modul
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["list"], ["list", "--json"], ["plugins"], ["eval", "--help"], ["train", "--help"], ["report", "--help"], ["new-plugin", "--help"], ["doctor"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["list"],
+        ["list", "--json"],
+        ["plugins"],
+        ["eval", "--help"],
+        ["train", "--help"],
+        ["report", "--help"],
+        ["new-plugin", "--help"],
+        ["doctor"],
+    ],
     ids=" ".join,
 )
 def test_a_light_command_imports_nothing_heavy(arguments: list[str]) -> None:
