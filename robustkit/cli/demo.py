@@ -35,8 +35,8 @@ def command(
 ) -> int:
     """Evaluate bundled classifiers under noise, blur and an attack, and write a report; needs no network.
 
-    Nine classifiers of clothing: three trained as usual, three with FCL, three against PGD, each under three training
-    seeds; on 1,000 images of Fashion-MNIST. With --text, one classifier of package descriptions under keyboard noise. A
+    Nine classifiers of clothing: three methods (standard, FCL, PGD-AT) under three training seeds each, on 1,000 images
+    of Fashion-MNIST. With --text, one classifier of package descriptions under keyboard noise. A
     second run in the same folder reuses what is stored.
     """
     from robustkit.cli.progress import make_progress

@@ -20,7 +20,7 @@ from robustkit.errors import RobustkitError
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
     "train": ("robustkit.cli.train:command", "Train a model, so that it degrades less."),
-    "demo": ("robustkit.cli.demo:command", "Evaluate two bundled checkpoints on bundled data, offline."),
+    "demo": ("robustkit.cli.demo:command", "Evaluate bundled checkpoints and write a report, offline."),
     "show": ("robustkit.cli.show:command", "Summarise a run."),
     "report": ("robustkit.cli.report:command", "Write figures, tables and a page from runs."),
     "plot": ("robustkit.cli.plot:command", "Draw one figure for a paper."),
