@@ -150,7 +150,8 @@ class Evaluator:
         for start in range(0, len(ids), size):
             chosen = ids[start : start + size]
             yield Batch(
-                ids=torch.from_numpy(chosen).to(device),
+                # A copy: what a plugin writes into its keys must not reach the plan.
+                ids=torch.from_numpy(chosen.copy()).to(device),
                 inputs=read_inputs(dataset, chosen, device),
                 labels=read_labels(dataset, chosen, device),
             )
