@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.components import Modality
+from robustkit.engine.data import check_pixels
 from robustkit.errors import DataError, RobustkitError
 from robustkit.protocols import ImageDataset, TextDataset
 
@@ -20,6 +21,24 @@ Inputs = Tensor | list[str]
 def modality_of(dataset: ImageDataset | TextDataset) -> Modality:
     """Return what a dataset holds: images have a view, texts have none."""
     return "image" if hasattr(dataset, "view") else "text"
+
+
+def read_fingerprint(dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], name: str) -> str:
+    """Check the pixels that will be used and return the dataset's fingerprint.
+
+    Raises:
+        DataError: a sample cannot be read or used.
+    """
+    try:
+        if modality_of(dataset) == "image":
+            check_pixels(cast("ImageDataset", dataset), ids)
+        return dataset.fingerprint()
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"dataset '{name}' cannot be read: {type(error).__name__}: {error}", "mend the dataset"
+        ) from error
 
 
 def read_inputs(dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], device: torch.device) -> Inputs:

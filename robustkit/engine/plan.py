@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from robustkit.components import Modality
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
-from robustkit.engine.data import check_pixels, select_ids
+from robustkit.engine.data import select_ids
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
-from robustkit.engine.inputs import modality_of
+from robustkit.engine.inputs import modality_of, read_fingerprint
 from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
 from robustkit.engine.open_data import open_data
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
 from robustkit.engine.text_classifier import TextClassifier
-from robustkit.errors import DataError, RobustkitError
+from robustkit.errors import DataError
 from robustkit.host import Host
 from robustkit.protocols import ImageDataset, TextDataset
 
@@ -100,7 +100,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         layers_of(metrics, model.classifier)
     models = {model.name: _with_truncation(model, dataset, ids) for model in models.values()}
     common = {
-        "dataset": _read_all(dataset, ids, name),
+        "dataset": read_fingerprint(dataset, ids, name),
         "view": asdict(view) if view else None,
         "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
         "precision": config.precision,
@@ -146,20 +146,6 @@ def _with_truncation(
         report={**model.report, "max_length": limit, "truncated": cut},
         notes=(*model.notes, note) if cut else model.notes,
     )
-
-
-def _read_all(dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], name: str) -> str:
-    """Check the pixels that will be used and return the dataset's fingerprint."""
-    try:
-        if modality_of(dataset) == "image":
-            check_pixels(cast("ImageDataset", dataset), ids)
-        return dataset.fingerprint()
-    except RobustkitError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"dataset '{name}' cannot be read: {type(error).__name__}: {error}", "mend the dataset"
-        ) from error
 
 
 def _check_labels(

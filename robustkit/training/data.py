@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from robustkit.components import Modality
 from robustkit.config.training import TrainConfig
-from robustkit.engine.data import check_pixels, select_ids
-from robustkit.engine.inputs import modality_of
+from robustkit.engine.data import select_ids
+from robustkit.engine.inputs import modality_of, read_fingerprint
 from robustkit.engine.open_data import open_data
-from robustkit.errors import ConfigError, DataError, RobustkitError
+from robustkit.errors import ConfigError, DataError
 from robustkit.host import Host
 from robustkit.protocols import ImageDataset, TextDataset
 from robustkit.training.batches import split_ids
@@ -92,7 +92,7 @@ def open_training_data(config: TrainConfig, host: Host) -> TrainingData:
         validation, validation_name = dataset, name
         ids, validation_ids = split_ids(ids, config.validation, config.seed)
     _check_sizes(config, len(ids), len(validation_ids))
-    fingerprints = (_read(dataset, ids, name), _read(validation, validation_ids, validation_name))
+    fingerprints = (read_fingerprint(dataset, ids, name), read_fingerprint(validation, validation_ids, validation_name))
     return TrainingData(
         dataset=dataset,
         name=name,
@@ -133,20 +133,6 @@ def _check_sizes(config: TrainConfig, train: int, validation: int) -> None:
             f"({validation} are for validation)",
             f"give --batch-size {train} or less, or more data" if train else "give a smaller --validation or more data",
         )
-
-
-def _read(dataset: Dataset, ids: NDArray[np.int64], name: str) -> str:
-    """Check the pixels that will be used and return the dataset's fingerprint."""
-    try:
-        if modality_of(dataset) == "image":
-            check_pixels(cast("ImageDataset", dataset), ids)
-        return dataset.fingerprint()
-    except RobustkitError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"dataset '{name}' cannot be read: {type(error).__name__}: {error}", "mend the dataset"
-        ) from error
 
 
 def _count_classes(dataset: Dataset, validation: Dataset, name: str) -> int:
