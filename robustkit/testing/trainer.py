@@ -34,16 +34,18 @@ _STEPS = 30
 
 
 def check_holds_model(factory: Factory, declaration: Trainer, shape: Shape) -> None:
-    """The objective is a `torch.nn.Module` among whose parameters are all of the model's."""
+    """The objective is a `torch.nn.Module` among whose parameters are all of the model's, frozen ones left frozen."""
     model = _model(declaration, shape)
+    next(model.parameters()).requires_grad_(False)
+    declared = [parameter.requires_grad for parameter in model.parameters()]
     objective = factory(model)
     kind = type(objective).__name__
     require(isinstance(objective, nn.Module), f"{declaration.name}: expected a torch.nn.Module, got {kind}")
     held = {id(parameter) for parameter in objective.parameters()}
     whole = all(id(parameter) in held for parameter in model.parameters())
     require(whole, f"{declaration.name} does not hold the model's parameters: assign it to an attribute")
-    trainable = all(parameter.requires_grad for parameter in model.parameters())
-    require(trainable, f"{declaration.name} freezes parameters of the model")
+    kept = [parameter.requires_grad for parameter in model.parameters()] == declared
+    require(kept, f"{declaration.name} changes which parameters of the model are frozen")
 
 
 def check_losses(factory: Factory, declaration: Trainer, shape: Shape) -> None:

@@ -50,10 +50,10 @@ def build_trainable(
     """Return an untrained model for the data, on the CPU.
 
     Registered architectures take the number of classes and the form of the images from the data where the user leaves
-    them open.
+    them open. Parameters that the network declares frozen (`requires_grad=False`) stay so.
 
     Raises:
-        ConfigError: an unknown architecture, or one for another kind of data.
+        ConfigError: an unknown architecture, one for another kind of data, or one that is frozen throughout.
         DataError: the network fails on the data, or has too few logits.
     """
     registered: list[str] = []
@@ -66,15 +66,16 @@ def build_trainable(
     architecture = resolve_architecture(config.model, find)
     with deterministic(_CPU):
         seed_generators(_CPU, "training/model", config.seed)
-        # Lazy layers draw their weights at the first forward pass, which is the probe.
-        model, logits = _wrap(architecture, data, normalization)
+        # A network may draw from the generator at its first forward pass as well, which is the probe.
+        model, logits, trained = _wrap(architecture, data, normalization)
     if logits < data.classes:
         raise DataError(
             f"model '{architecture.name}' has {logits} logits, the data have {data.classes} classes",
             "give it one logit a class (num_classes of registered models), or check the labels",
         )
-    _check_state(model, architecture.name)
-    model.requires_grad_(True)
+    _check_state(model, architecture.name, trained)
+    for parameter in trained:
+        parameter.requires_grad_(True)
     return Trainable(
         model=model.train(),
         architecture=architecture,
@@ -104,6 +105,11 @@ def build_objective(entry: Entry, params: Any, trainable: Trainable, seed: int) 
             f"trainer '{entry.qualified}' does not hold the model's parameters, so that they would not be trained",
             "keep the model as an attribute of the objective: self.model = model",
         )
+    if not any(parameter.requires_grad for parameter in trainable.model.parameters()):
+        raise PluginError(
+            f"trainer '{entry.qualified}' freezes every parameter of the model: there is nothing to train",
+            "leave requires_grad of the model's parameters as it is",
+        )
     return objective
 
 
@@ -124,14 +130,17 @@ def _takes(entry: Entry) -> str:
 
 def _wrap(
     architecture: Architecture, data: TrainingData, normalization: Normalization | None
-) -> tuple[Classifier | TextClassifier, int]:
+) -> tuple[Classifier | TextClassifier, int, list[nn.Parameter]]:
+    """Return the wrapped network, how many logits it returns, and which parameters it declares to be trained."""
     try:
         network = build_network(architecture)
+        # The wrapper freezes all of them, as an evaluation needs it.
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if data.shape is None or normalization is None:
             texts = TextClassifier(network)
-            return texts, probe_texts(texts)
+            return texts, probe_texts(texts), trained
         images = Classifier(network, normalization)
-        return images, probe(images, data.shape, _CPU)
+        return images, probe(images, data.shape, _CPU), trained
     except RobustkitError:
         raise
     except Exception as error:
@@ -142,7 +151,7 @@ def _wrap(
         ) from error
 
 
-def _check_state(model: nn.Module, name: str) -> None:
+def _check_state(model: nn.Module, name: str, trained: list[nn.Parameter]) -> None:
     odd = [key for key, value in model.state_dict().items() if not isinstance(value, torch.Tensor)]
     if odd:
         raise DataError(
@@ -150,3 +159,8 @@ def _check_state(model: nn.Module, name: str) -> None:
         )
     if not any(parameter.numel() for parameter in model.parameters()):
         raise DataError(f"model '{name}' has no parameters", "there is nothing to train: choose another --model")
+    if not any(parameter.numel() for parameter in trained):
+        raise ConfigError(
+            f"every parameter of model '{name}' is frozen: there is nothing to train",
+            "leave requires_grad of those that are to be trained in the network's own code",
+        )

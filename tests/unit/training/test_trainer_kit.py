@@ -56,6 +56,11 @@ class Freezes(Good):
         super().__init__(model.requires_grad_(False))
 
 
+class Thaws(Good):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model.requires_grad_(True))
+
+
 class NoLoss(Good):
     def forward(self, batch: Any) -> Any:
         return {"cost": super().forward(batch)["loss"]}
@@ -158,7 +163,8 @@ def test_the_good_one_passes() -> None:
     [
         (HidesTheModel, kit.check_holds_model, "does not hold"),
         (lambda model: print, kit.check_holds_model, "expected a torch.nn.Module"),
-        (Freezes, kit.check_holds_model, "freezes"),
+        (Freezes, kit.check_holds_model, "are frozen"),
+        (Thaws, kit.check_holds_model, "are frozen"),
         (NoLoss, kit.check_losses, "'loss' among them"),
         (Bare, kit.check_losses, "losses by name"),
         (Rows, kit.check_losses, "scalar tensors"),
