@@ -47,6 +47,7 @@ class Learner:
         with _quiet_fabric():
             self._fabric = _make_fabric(device, config.precision)
             self._step, self._stepper = self._fabric.setup(_Step(objective), self._optimizer)
+        self._unbounded = set(self._non_finite())
 
     def train(self) -> None:
         """Get ready for steps."""
@@ -80,11 +81,19 @@ class Learner:
         return found
 
     def count_correct(self, batch: TrainingBatch) -> int:
-        """Return how many samples of a batch count as right, in evaluation mode."""
+        """Return how many samples of a batch count as right, in evaluation mode.
+
+        Raises:
+            PluginError: the objective fails, or returns something else.
+            FloatingPointError: a logit of the model is NaN or infinite.
+            RunError: the device has not enough memory.
+        """
         self._step.eval()
         judge: Callable[[TrainingBatch], Any] = getattr(self._objective, "correct", self._clean_correct)
-        with self._explained(), self._fabric.autocast():
+        with self._explained(), self._fabric.autocast(), _logits_watched(self._model) as finite:
             right = judge(batch)
+        if not all(bool(each) for each in finite):
+            raise FloatingPointError("logits of validation samples are no longer numbers")
         n = len(batch.labels)
         if not isinstance(right, Tensor) or right.dtype != torch.bool or right.shape != (n,):
             got = f"{tuple(right.shape)} {right.dtype}" if isinstance(right, Tensor) else type(right).__name__
@@ -97,9 +106,12 @@ class Learner:
         """Return a copy of the network's state, on the CPU, under the network's own names."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self._network().state_dict().items()}
 
-    def is_finite(self) -> bool:
-        """Return whether every weight is a number."""
-        return all(bool(parameter.isfinite().all()) for parameter in self._objective.parameters())
+    def diverged(self) -> str:
+        """Return which parameter or buffer is no longer a number, as a sentence; empty if all are.
+
+        What was infinite before the first step is meant, such as a mask.
+        """
+        return next((f"{name} is no longer a number" for name in self._non_finite() if name not in self._unbounded), "")
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that steps have changed."""
@@ -114,6 +126,13 @@ class Learner:
         self._objective.load_state_dict(state["objective"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._fabric.strategy.precision.load_state_dict(state["precision"])
+
+    def _non_finite(self) -> Iterator[str]:
+        for kind, tensors in (
+            ("parameter", self._objective.named_parameters()),
+            ("buffer", self._objective.named_buffers()),
+        ):
+            yield from (f"{kind} '{name}'" for name, tensor in tensors if not bool(tensor.isfinite().all()))
 
     def _network(self) -> nn.Module:
         network = self._model.net
@@ -162,6 +181,17 @@ class _Step(nn.Module):
 
     def forward(self, batch: Callable[[], TrainingBatch]) -> Any:
         return self.objective(batch())
+
+
+@contextmanager
+def _logits_watched(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Hand out a list that gets, at each forward pass inside the block, whether all logits are finite."""
+    found: list[Tensor] = []
+    handle = model.register_forward_hook(lambda _module, _inputs, logits: found.append(logits.isfinite().all()))
+    try:
+        yield found
+    finally:
+        handle.remove()
 
 
 def _make_fabric(device: torch.device, precision: str) -> Any:

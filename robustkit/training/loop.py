@@ -29,7 +29,8 @@ def run_training(
     Weights, history and manifest are written after each epoch.
 
     Raises:
-        RunError: a loss or weight is no longer a number, the memory does not suffice, or results cannot be stored.
+        RunError: a loss, weight, buffer or validation logit is no longer a number, the memory does not suffice, or
+            results cannot be stored.
         PluginError: the trainer fails.
         DataError: a sample or the stored state cannot be read.
     """
@@ -102,7 +103,10 @@ class _Loop:
 
     def _row(self, epoch: int) -> dict[str, Any]:
         seed_generators(self._plan.device, "training/validation", self._config.seed, epoch)
-        correct = sum(self._learner.count_correct(batch) for batch in self._validation.in_order(epoch))
+        try:
+            correct = sum(self._learner.count_correct(batch) for batch in self._validation.in_order(epoch))
+        except FloatingPointError as error:
+            raise self._diverged(str(error), epoch, self._plan.steps) from error
         return {
             "epoch": epoch + 1,
             "lr": self._rate(self.progress.step - 1),
@@ -134,8 +138,8 @@ class _Loop:
         self._folder.write_manifest(self._manifest)
 
     def _require_finite(self, epoch: int, number: int) -> None:
-        if not self._learner.is_finite():
-            raise self._diverged("weights are no longer numbers", epoch, number)
+        if what := self._learner.diverged():
+            raise self._diverged(what, epoch, number)
 
     def _diverged(self, what: str, epoch: int, number: int) -> RunError:
         selected = self.progress.selected

@@ -111,7 +111,7 @@ def test_a_trainer_that_breaks_its_contract_is_named(lab: Any, tmp_path: Path, t
     ("trainer", "where"),
     [
         ("diverging", "epoch 2, step 3 of 4: the loss is no longer a number: loss inf, largest "),
-        ("exploding", "epoch 2, step 4 of 4: weights are no longer numbers"),
+        ("exploding", "epoch 2, step 4 of 4: parameter 'model.net.6.bias' is no longer a number"),
     ],
 )
 def test_a_loss_that_diverges_stops_the_training_and_the_best_weights_stay(
