@@ -15,7 +15,7 @@ from robustkit.config.training import TrainConfig
 from robustkit.engine.inputs import Inputs
 from robustkit.errors import PluginError, RobustkitError, RunError
 from robustkit.protocols import TrainingBatch
-from robustkit.training.optimizer import make_optimizer
+from robustkit.training.optimizer import kept_by, make_optimizer
 
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
@@ -42,7 +42,7 @@ class Learner:
         self._name = name
         self._model = model
         self._objective = objective
-        self._clip = config.gradient_clip
+        self._config = config
         self._optimizer = make_optimizer(objective, config)
         with _quiet_fabric():
             self._fabric = _make_fabric(device, config.precision)
@@ -74,9 +74,11 @@ class Learner:
             # Whatever the objective's own gradients left behind is none of the step's.
             self._stepper.zero_grad()
             self._fabric.backward(losses["loss"])
-            if self._clip is not None:
+            if self._config.gradient_clip is not None:
                 # Half precision overflows at times, which its gradient scaler expects; anything else shows in the loss.
-                self._fabric.clip_gradients(self._step, self._stepper, max_norm=self._clip, error_if_nonfinite=False)
+                self._fabric.clip_gradients(
+                    self._step, self._stepper, max_norm=self._config.gradient_clip, error_if_nonfinite=False
+                )
             self._stepper.step()
         return found
 
@@ -114,18 +116,41 @@ class Learner:
         return next((f"{name} is no longer a number" for name in self._non_finite() if name not in self._unbounded), "")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that steps have changed."""
+        """Return all that steps have changed; of the optimiser, what it keeps of each parameter (None: nothing yet)."""
+        kept = self._optimizer.state_dict()["state"]
         return {
             "objective": self._objective.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": [kept.get(index) for index in range(len(self._parameters()))],
             "precision": self._fabric.strategy.precision.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state."""
+        """Go back to a state.
+
+        Raises:
+            Exception: of any kind, if it is not a state of such a learner.
+        """
+        precision = self._fabric.strategy.precision
+        self._check_kept(state["optimizer"])
+        if _types(state["precision"]) != _types(precision.state_dict()):
+            raise ValueError("the state of the precision is damaged")
         self._objective.load_state_dict(state["objective"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        kept = {index: each for index, each in enumerate(state["optimizer"]) if each is not None}
+        # Its settings are those of the configuration, and the rate that of the step.
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": kept})
+        precision.load_state_dict(state["precision"])
+
+    def _check_kept(self, kept: Any) -> None:
+        parameters, expected = self._parameters(), kept_by(self._config)
+        if not isinstance(kept, list) or len(kept) != len(parameters):
+            raise ValueError(f"the optimiser's state is not that of {len(parameters)} parameters")
+        for parameter, found in zip(parameters, kept, strict=True):
+            shapes = {name: parameter.shape if same else torch.Size() for name, same in expected.items()}
+            if found is not None and {name: each.shape for name, each in found.items()} != shapes:
+                raise ValueError("the optimiser's state has other entries or shapes than its parameters want")
+
+    def _parameters(self) -> list[Tensor]:
+        return [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
 
     def _non_finite(self) -> Iterator[str]:
         for kind, tensors in (
@@ -181,6 +206,10 @@ class _Step(nn.Module):
 
     def forward(self, batch: Callable[[], TrainingBatch]) -> Any:
         return self.objective(batch())
+
+
+def _types(state: Mapping[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in state.items()}
 
 
 @contextmanager

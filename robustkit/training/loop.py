@@ -11,14 +11,12 @@ from robustkit.training.batches import Batches
 from robustkit.training.checkpoint import encode_weights
 from robustkit.training.determinism import deterministic, seed_generators
 from robustkit.training.folder import TrainingFolder
+from robustkit.training.history import COLUMNS
 from robustkit.training.learner import Learner
 from robustkit.training.observer import TrainingObserver
 from robustkit.training.optimizer import learning_rate
 from robustkit.training.plan import TrainingPlan
-from robustkit.training.state import Progress, read_state, write_state
-
-COLUMNS = ("epoch", "lr", "validation_n", "validation_correct")
-"""Columns of the history that are not losses."""
+from robustkit.training.state import Progress, restore, store
 
 
 def run_training(
@@ -55,7 +53,7 @@ class _Loop:
         self._observer = observer
         self._learner = Learner(plan.trainer.qualified, plan.trainable.model, plan.objective, plan.config, plan.device)
         self._training, self._validation = _batches(plan)
-        self.progress = self._restore()
+        self.progress = restore(folder.state_path, plan, self._learner)
 
     def run(self) -> None:
         steps, epochs = self._plan.steps, self._config.epochs
@@ -67,14 +65,6 @@ class _Loop:
             epoch = len(self.progress.history)
             self._take_steps(epoch)
             self._end_epoch(epoch)
-
-    def _restore(self) -> Progress:
-        stored = read_state(self._folder, self._plan.digest)
-        if stored is None:
-            return Progress()
-        progress, state = stored
-        self._learner.load_state_dict(state)
-        return progress
 
     def _take_steps(self, epoch: int) -> None:
         steps, every = self._plan.steps, self._config.checkpoint_every
@@ -120,7 +110,7 @@ class _Loop:
 
     def _commit(self, epoch: int, number: int) -> None:
         self._require_finite(epoch, number)
-        write_state(self._folder, self._plan.digest, self.progress, self._learner.state_dict())
+        store(self._folder.state_path, self._plan, self.progress, self._learner)
 
     def _export(self) -> None:
         progress, training = self.progress, self._plan.training

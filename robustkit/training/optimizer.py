@@ -25,6 +25,18 @@ def make_optimizer(objective: nn.Module, config: TrainConfig) -> torch.optim.Opt
     return kind(parameters, lr=rate, betas=(momentum, 0.999), weight_decay=decay)
 
 
+def kept_by(config: TrainConfig) -> dict[str, bool]:
+    """Return what the optimiser keeps of each parameter between steps, by name, and whether it has its shape.
+
+    What has not is one number, such as Adam's count of steps.
+    """
+    probe = nn.ParameterList([torch.zeros(2)])
+    optimizer = make_optimizer(probe, config)
+    probe[0].grad = torch.zeros(2)
+    optimizer.step()
+    return {name: value.shape == probe[0].shape for name, value in optimizer.state[probe[0]].items()}
+
+
 def learning_rate(schedule: str, peak: float, step: int, steps: int) -> float:
     """Return the learning rate of a step.
 
