@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -120,11 +121,14 @@ class _Loop:
             (self._folder.model_path, progress.best, progress.selected),
             (self._folder.last_path, progress.last, len(progress.history)),
         )
+        digests = {}
         for path, weights, epoch in files:
             stated = json.dumps({**training, "epoch": epoch, "selected_epoch": progress.selected}, sort_keys=True)
-            write_atomically(path, encode_weights(weights, {**self._plan.metadata, "robustkit.training": stated}))
+            content = encode_weights(weights, {**self._plan.metadata, "robustkit.training": stated})
+            write_atomically(path, content)
+            digests[path.name] = hashlib.sha256(content).hexdigest()
         self._folder.write_history(progress.history)
-        self._manifest |= {"selected_epoch": progress.selected, "history": progress.history}
+        self._manifest |= {"selected_epoch": progress.selected, "history": progress.history, "files": digests}
         self._folder.write_manifest(self._manifest)
 
     def _require_finite(self, epoch: int, number: int) -> None:
