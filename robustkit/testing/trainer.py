@@ -224,6 +224,8 @@ def _losses(objective: nn.Module, declaration: Trainer, batch: TrainingBatch) ->
         losses = objective(batch)
     found = type(losses).__name__
     require(isinstance(losses, Mapping), f"{declaration.name}: expected losses by name from forward, got {found}")
+    named = all(isinstance(name, str) for name in losses)
+    require(named, f"{declaration.name}: expected losses under names that are strings, got {list(losses)}")
     return losses  # type: ignore[no-any-return]
 
 

@@ -63,9 +63,9 @@ class Learner:
             RunError: the device has not enough memory.
         """
         losses = self._losses(batch)
-        names = list(losses)
-        values = torch.stack([losses[name].detach().double() for name in names]).tolist()
-        found = dict(zip(names, values, strict=True))
+        with self._explained():
+            values = torch.stack([loss.detach().double() for loss in losses.values()]).tolist()
+        found = dict(zip(losses, values, strict=True))
         if not all(math.isfinite(value) for value in values):
             raise FloatingPointError(", ".join(f"{name} {value:g}" for name, value in found.items()))
         for group in self._optimizer.param_groups:
@@ -168,13 +168,12 @@ class Learner:
         with self._explained():
             # Fabric copies the dataclasses that it is given; it does not look into a function.
             losses = self._step(lambda: batch)
-        whole = isinstance(losses, Mapping) and isinstance(losses.get("loss"), Tensor)
-        if not whole or not all(isinstance(loss, Tensor) and loss.ndim == 0 for loss in losses.values()):
+        if not isinstance(losses, Mapping) or "loss" not in losses or not all(map(_is_loss, losses.items())):
             raise PluginError(
-                f"trainer '{self._name}' must return scalar tensors by name, 'loss' among them, got {losses!r:.80}",
+                f"trainer '{self._name}' must return scalar tensors by name, 'loss' among them, got {losses!r:.200}",
                 "robustkit.testing.check_trainer shows what a trainer must do",
             )
-        return losses  # type: ignore[no-any-return]
+        return losses
 
     def _clean_correct(self, batch: TrainingBatch) -> Tensor:
         inputs: Inputs = batch.inputs
@@ -206,6 +205,11 @@ class _Step(nn.Module):
 
     def forward(self, batch: Callable[[], TrainingBatch]) -> Any:
         return self.objective(batch())
+
+
+def _is_loss(item: tuple[Any, Any]) -> bool:
+    name, loss = item
+    return isinstance(name, str) and isinstance(loss, Tensor) and loss.ndim == 0
 
 
 def _types(state: Mapping[str, Any]) -> dict[str, type]:

@@ -97,6 +97,11 @@ class NoLoss(Plain):
         return {"cost": super().forward(batch)["loss"]}
 
 
+class Numbered(Plain):
+    def forward(self, batch):
+        return {**super().forward(batch), 7: torch.zeros(())}
+
+
 class WrongName(Plain):
     def forward(self, batch):
         return {**super().forward(batch), "epoch": torch.zeros(())}
@@ -121,7 +126,7 @@ class Forgetful(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
 
-CLASSES = (Plain, Counted, Diverging, Exploding, NoLoss, WrongName, Raises, WrongCorrect, Forgetful)
+CLASSES = (Plain, Counted, Diverging, Exploding, NoLoss, Numbered, WrongName, Raises, WrongCorrect, Forgetful)
 
 
 @robustkit.hookimpl

@@ -94,6 +94,7 @@ def test_a_table_without_a_column_of_labels(tmp_path: Path) -> None:
     ("trainer", "message"),
     [
         ("noloss", "scalar tensors by name, 'loss' among them"),
+        ("numbered", "scalar tensors by name, 'loss' among them, got .*7: tensor"),
         ("wrongname", "calls a loss 'epoch'"),
         ("raises", "ValueError: out of luck"),
         ("wrongcorrect", r"must return \(6,\) bool"),

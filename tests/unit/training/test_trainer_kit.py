@@ -66,6 +66,11 @@ class NoLoss(Good):
         return {"cost": super().forward(batch)["loss"]}
 
 
+class Numbered(Good):
+    def forward(self, batch: Any) -> Any:
+        return {**super().forward(batch), 7: torch.zeros(())}
+
+
 class Bare(Good):
     def forward(self, batch: Any) -> Any:
         return super().forward(batch)["loss"]
@@ -166,6 +171,7 @@ def test_the_good_one_passes() -> None:
         (Freezes, kit.check_holds_model, "are frozen"),
         (Thaws, kit.check_holds_model, "are frozen"),
         (NoLoss, kit.check_losses, "'loss' among them"),
+        (Numbered, kit.check_losses, "names that are strings"),
         (Bare, kit.check_losses, "losses by name"),
         (Rows, kit.check_losses, "scalar tensors"),
         (NotANumber, kit.check_losses, "NaN"),
