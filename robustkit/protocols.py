@@ -198,7 +198,8 @@ class Objective(Protocol):
     """A training method: a `torch.nn.Module` that holds the model and whose `forward` reads as the paper does.
 
     One forward pass of the objective is one training step: whatever the method needs of the model (attacks, several
-    views) happens inside. Inner gradients are taken with `torch.autograd.grad`, never with `backward`.
+    views) happens inside. Inner gradients are taken with `torch.autograd.grad`, never with `backward`. `correct` and
+    `check_inputs` may be left out: then plain accuracy selects the epoch, and images of any shape are tried.
     """
 
     def __call__(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
@@ -207,6 +208,10 @@ class Objective(Protocol):
 
     def correct(self, batch: TrainingBatch) -> Tensor:
         """Return (N,) bool: which validation samples count as right. The epoch with the most of them is selected."""
+        ...
+
+    def check_inputs(self, shape: tuple[int, int, int]) -> None:
+        """Raise ConfigError if the method cannot work on images of this (C, H, W); asked before the first step."""
         ...
 
 

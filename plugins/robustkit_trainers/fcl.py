@@ -6,7 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustkit import Keys, Representation, TrainingBatch, gradient_utility, make_basis, select_features
+from robustkit import (
+    ConfigError,
+    FeatureBasis,
+    Keys,
+    Representation,
+    TrainingBatch,
+    gradient_utility,
+    make_basis,
+    select_features,
+)
 from robustkit_trainers.losses import feature_contrastive_loss
 from robustkit_trainers.modes import evaluation_mode
 from robustkit_trainers.params import FclParams
@@ -31,6 +40,17 @@ class Fcl(nn.Module):
         self.params = params
         self.model = model
         self.embed = Representation(model, params.layer)
+
+    def check_inputs(self, shape: tuple[int, int, int]) -> None:
+        """Raise ConfigError if images of this shape have fewer than two features to choose from."""
+        basis = self._basis(shape)
+        if basis.size < 2:
+            params, (_, height, width) = self.params, shape
+            raise ConfigError(
+                f"fcl: basis={params.basis},patch={params.patch} makes {basis.size} feature of images of "
+                f"{height}x{width} pixels; at least 2 are needed",
+                "take smaller patches, or basis=pixel",
+            )
 
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """Return the loss and its two parts, in nats; during the warm-up, the cross-entropy alone."""
@@ -61,7 +81,7 @@ class Fcl(nn.Module):
         Under `selection=random` a random number stands for the utility, another one in each epoch.
         """
         channels, height, width = inputs.shape[1:]
-        basis = make_basis(self.params.basis, (channels, height, width), self.params.patch)
+        basis = self._basis((channels, height, width))
         if self.params.selection == "random":
             utility = keys.child("fcl selection").uniform(basis.size).to(inputs)
         else:
@@ -74,6 +94,9 @@ class Fcl(nn.Module):
     def correct(self, batch: TrainingBatch) -> Tensor:
         """Return (N,) bool: whether the highest logit is the label's, on the samples as they are."""
         return predicts_label(self.model, batch.inputs, batch.labels)
+
+    def _basis(self, shape: tuple[int, int, int]) -> FeatureBasis:
+        return make_basis(self.params.basis, shape, self.params.patch)
 
 
 def make_views(inputs: Tensor, low: Tensor, high: Tensor, keys: Keys, params: FclParams) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from robustkit.components import Modality, Trainer
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.normalize import parse_normalize
 from robustkit.engine.text_classifier import TextClassifier
+from robustkit.errors import ConfigError
 from robustkit.protocols import TrainingBatch
 from robustkit.testing.watch import (
     make_images,
@@ -143,6 +145,19 @@ def check_correct(factory: Factory, declaration: Trainer, shape: Shape) -> None:
         require_same_state(f"{declaration.name}: correct", before, model_state(model))
 
 
+def check_inputs_asked(factory: Factory, declaration: Trainer, shape: Shape) -> None:
+    """`check_inputs`, if there is one, takes the shape of an image, refuses with ConfigError, and changes nothing."""
+    model = _model(declaration, shape)
+    ask = getattr(factory(model), "check_inputs", None)
+    if ask is None or _modality(declaration) == "text":
+        return
+    before = model_state(model)
+    for each in (shape, (1, 1, 1)):
+        with working(f"{declaration.name}: check_inputs({each})"), suppress(ConfigError):
+            ask(each)
+        require_same_state(f"{declaration.name}: check_inputs", before, model_state(model))
+
+
 TRAINER_CHECKS: tuple[Check, ...] = (
     check_holds_model,
     check_losses,
@@ -152,6 +167,7 @@ TRAINER_CHECKS: tuple[Check, ...] = (
     check_trainer_continues,
     check_learns,
     check_correct,
+    check_inputs_asked,
 )
 """Every check of `check_trainer`, to be run one by one."""
 

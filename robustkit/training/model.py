@@ -85,10 +85,20 @@ def build_trainable(
     )
 
 
-def build_objective(entry: Entry, params: Any, trainable: Trainable, seed: int) -> nn.Module:
+def build_objective(
+    entry: Entry, params: Any, trainable: Trainable, seed: int, shape: tuple[int, int, int] | None
+) -> nn.Module:
     """Return the trainer's objective around the model; its own first weights depend on the seed alone.
 
+    Args:
+        entry: the trainer.
+        params: its parameters, validated.
+        trainable: the model.
+        seed: of the run.
+        shape: (C, H, W) of images; None for texts.
+
     Raises:
+        ConfigError: the trainer cannot work on such images with such parameters.
         PluginError: the trainer fails, or returns what cannot be trained.
     """
     with deterministic(_CPU):
@@ -110,7 +120,23 @@ def build_objective(entry: Entry, params: Any, trainable: Trainable, seed: int) 
             f"trainer '{entry.qualified}' freezes every parameter of the model: there is nothing to train",
             "leave requires_grad of the model's parameters as it is",
         )
+    if shape is not None:
+        _check_inputs(entry, objective, shape)
     return objective
+
+
+def _check_inputs(entry: Entry, objective: nn.Module, shape: tuple[int, int, int]) -> None:
+    check = getattr(objective, "check_inputs", None)
+    if check is None:
+        return
+    try:
+        check(shape)
+    except RobustkitError:
+        raise
+    except Exception as error:  # a plugin's own code can fail in any way
+        raise PluginError(
+            f"trainer '{entry.qualified}': check_inputs failed: {type(error).__name__}: {error}", "mend the trainer"
+        ) from error
 
 
 def _check_modality(spec: str, host: Host, data: TrainingData) -> None:

@@ -111,7 +111,7 @@ def make_plan(config: TrainConfig, host: Host) -> TrainingPlan:
     data = open_training_data(config, host)
     normalization = _normalization(config, entry, data)
     trainable = build_trainable(config, host, data, normalization)
-    objective = build_objective(entry, params, trainable, config.seed)
+    objective = build_objective(entry, params, trainable, config.seed, data.shape)
     name = config.name or f"{entry.component.name}-{_short(trainable.architecture.name)}"
     trainer_name = canonical_name(entry, params)
     return TrainingPlan(

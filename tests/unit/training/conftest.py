@@ -117,6 +117,17 @@ class WrongCorrect(Plain):
         return batch.labels
 
 
+class Picky(Plain):
+    def check_inputs(self, shape):
+        if shape != (3, 9, 9):
+            raise robustkit.ConfigError("wants images of 9 pixels", "take others")
+
+
+class Brittle(Plain):
+    def check_inputs(self, shape):
+        raise ValueError("out of luck")
+
+
 class Forgetful(nn.Module):
     """Does not hold the model's parameters."""
 
@@ -126,7 +137,9 @@ class Forgetful(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
 
-CLASSES = (Plain, Counted, Diverging, Exploding, NoLoss, Numbered, WrongName, Raises, WrongCorrect, Forgetful)
+CLASSES = (
+    Plain, Counted, Diverging, Exploding, NoLoss, Numbered, WrongName, Raises, WrongCorrect, Picky, Brittle, Forgetful,
+)
 
 
 @robustkit.hookimpl

@@ -31,6 +31,13 @@ from robustkit.errors import ConfigError, DataError, PluginError, RunError
         ({"augment": ["spin"]}, "'flip' or 'crop'", ""),
         ({"validation": 1.0}, "less than 1", ""),
         ({"validation_split": "train"}, "is what is trained on", "another split"),
+        (
+            {"trainer": "fcl:patch=99"},
+            "basis=patch,patch=99 makes 1 feature of images of 8x8 pixels",
+            "smaller patches",
+        ),
+        ({"trainer": "fcl:patch=8,warmup=1"}, "makes 1 feature", "smaller patches"),
+        ({"trainer": "lab/picky"}, "wants images of 9 pixels", "others"),
         ({"normalize": "cifra10"}, "unknown name 'cifra10'", "cifar10"),
         ({"device": "tpu"}, "unknown device|not supported", "cpu"),
         ({"precision": "fp16"}, "needs a CUDA device", "fp32"),
@@ -99,6 +106,7 @@ def test_a_table_without_a_column_of_labels(tmp_path: Path) -> None:
         ("raises", "ValueError: out of luck"),
         ("wrongcorrect", r"must return \(6,\) bool"),
         ("forgetful", "does not hold the model's parameters"),
+        ("brittle", "check_inputs failed: ValueError: out of luck"),
         ("function", "built builtin_function_or_method"),
     ],
 )

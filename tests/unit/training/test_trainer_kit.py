@@ -114,6 +114,16 @@ class DrawsGlobally(Good):
         return {"loss": super().forward(batch)["loss"] * torch.rand(())}
 
 
+class FailsOnSmallImages(Good):
+    def check_inputs(self, shape: Any) -> None:
+        assert shape[1] > 1
+
+
+class FreezesWhenAsked(Good):
+    def check_inputs(self, shape: Any) -> None:
+        self.model.requires_grad_(False)
+
+
 class Counts(Good):
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
@@ -184,6 +194,8 @@ def test_the_good_one_passes() -> None:
         (CountsFromTheThirdStep, kit.check_trainer_continues, "state dict leaves out"),
         (ClimbsAtHeart, kit.check_learns, "took the loss from"),
         (CountsCorrect, kit.check_correct, "expected correct as"),
+        (FailsOnSmallImages, kit.check_inputs_asked, "check_inputs.*AssertionError"),
+        (FreezesWhenAsked, kit.check_inputs_asked, "requires_grad"),
         (TrainsInCorrect, kit.check_correct, "training mode"),
     ],
 )
