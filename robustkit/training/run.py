@@ -17,7 +17,11 @@ from robustkit.training.folder import KIND, TrainingFolder, status_kept
 from robustkit.training.loop import run_training
 from robustkit.training.manifest import describe_training
 from robustkit.training.observer import TrainingObserver, Unobserved
+from robustkit.training.outcome import signs_of_failure
 from robustkit.training.plan import TrainingPlan, make_plan
+
+_FEW_STEPS = 10
+"""An epoch with fewer is worth a note: optimiser and schedule have little to go by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +92,20 @@ def train(
             observer.noted(f"{folder.path} is finished already: nothing to do")
             return _result(plan, folder, earlier.history, earlier.selected_epoch or 0, computed=0)
         observer.noted(f"{' and '.join(damaged)}: damaged or missing, to be written anew from the state")
+    if not earlier and plan.steps < _FEW_STEPS:
+        observer.noted(
+            f"an epoch has {plan.steps} step(s) only: {len(plan.data.ids)} samples to train on, "
+            f"--batch-size {plan.config.batch_size}; smaller batches make more of them"
+        )
     manifest = _open_manifest(plan, host, folder, earlier, observer)
     with status_kept(folder, manifest):
         progress, computed = run_training(plan, folder, manifest, observer)
         manifest |= {"status": "finished", "finished": timestamp()}
         folder.write_manifest(manifest)
         folder.log("finished", selected=progress.selected)
+    if computed:
+        for sign in signs_of_failure(progress.history, plan.data.validation.labels[plan.data.validation_ids]):
+            observer.noted(sign)
     return _result(plan, folder, progress.history, progress.selected, computed=computed)
 
 

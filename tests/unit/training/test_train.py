@@ -63,7 +63,8 @@ def test_a_training_learns_and_says_what_it_did(lab: Any, tmp_path: Path) -> Non
     assert best["validation_correct"] >= 10  # of 12; chance is 4
     assert watch.begun == (8, 4, 0)
     assert watch.steps == [(epoch, step) for epoch in range(1, 9) for step in range(1, 5)]
-    assert watch.notes == ["trainer lab/careful: after Nobody et al."]
+    assert [note.partition(":")[0] for note in watch.notes] == ["trainer lab/careful", "an epoch has 4 step(s) only"]
+    assert "after Nobody et al." in watch.notes[0]
     assert done.caveat == "after Nobody et al."
 
 
