@@ -76,13 +76,14 @@ class TrainingPlan:
         facts = {
             "robustkit.model": self.trainable.architecture.name if self.trainable.registered else "",
             "robustkit.normalize": self.trainable.normalization.name if self.trainable.normalization else "",
-            "robustkit.classes": json.dumps(self.data.class_names) if self.data.class_names else "",
+            # Numerals where the data name none, so that data which do name theirs are not taken for the same.
+            "robustkit.classes": json.dumps(self.data.class_names or [str(each) for each in range(self.data.classes)]),
         }
         return {key: text for key, text in facts.items() if text}
 
     @property
     def training(self) -> dict[str, Any]:
-        """By what a checkpoint of this training was made."""
+        """By what a checkpoint of this training was made, and on what: an evaluation can tell data that it has seen."""
         return {
             "trainer": self.trainer_name,
             "caveat": self.trainer.component.caveat,
@@ -91,6 +92,8 @@ class TrainingPlan:
             "recipe": self.recipe,
             "name": self.name,
             "data": self.data.name,
+            "data_fingerprint": self.data.fingerprints[0],
+            "validation_fingerprint": self.data.fingerprints[1],
             "epochs": self.config.epochs,
         }
 
