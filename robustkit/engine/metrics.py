@@ -19,8 +19,8 @@ from robustkit.engine.classifier import Classifier
 from robustkit.engine.features import capture_features, find_layers
 from robustkit.engine.grid import Cell, Condition, digest
 from robustkit.engine.inputs import Inputs
-from robustkit.engine.prepare_model import package_digest
 from robustkit.engine.seeds import Keys
+from robustkit.engine.source_digest import package_digest
 from robustkit.engine.text_classifier import TextClassifier
 from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.host import Entry, Host

@@ -12,9 +12,10 @@ from robustkit.components import Model
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.config.training import TrainConfig
 from robustkit.engine.architecture import Architecture, resolve_architecture
+from robustkit.engine.build_network import build_network
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.normalize import Normalization
-from robustkit.engine.prepare_model import build_network, registered_architecture
+from robustkit.engine.registered_architecture import registered_architecture
 from robustkit.engine.text_classifier import TextClassifier, probe_texts
 from robustkit.errors import ConfigError, DataError, PluginError, RobustkitError
 from robustkit.host import Entry, Host

@@ -16,7 +16,7 @@ from robustkit.config.training import RUNTIME_ONLY, TrainConfig, as_dict
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import digest
 from robustkit.engine.normalize import Normalization, parse_normalize
-from robustkit.engine.prepare_model import source_digest
+from robustkit.engine.source_digest import source_digest
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
