@@ -38,7 +38,8 @@ class PreparedModel:
         identity: what decides its outputs; part of every cell's key.
         report: how it was opened, for the manifest.
         notes: what about it the user should know before the run.
-        label_map: (classes of the data,) the model's index of each of the data's classes; None where they are the same.
+        label_map: (classes of the data,) the model's index of each of the data's classes, -1 for one without a sample;
+            None where they are the same.
     """
 
     name: str
@@ -104,7 +105,7 @@ def _prepare(
     network = build_network(architecture)
     fit = load_into(network, checkpoint)
     classifier, classes = _wrap(network, normalization, model, config, dataset, device)
-    labels = label_map(name, checkpoint, dataset)
+    labels = label_map(name, checkpoint, dataset, classes)
     identity = {
         "weights": weights_digest(checkpoint.weights),
         "architecture": _without_folder(architecture.name),
@@ -112,7 +113,7 @@ def _prepare(
         "mean": list(normalization.mean),
         "std": list(normalization.std),
         "input_size": model.input_size,
-        "label_map": list(labels) if labels else None,
+        "label_map": list(labels.places) if labels.places else None,
     }
     training = training_facts(checkpoint)
     report = {
@@ -132,6 +133,7 @@ def _prepare(
         "identity": identity,
     }
     notes = [f"model '{name}': {note}" for note in fit.notes]
+    notes += [labels.note] if labels.note else []
     is_image = isinstance(classifier, Classifier)
     if is_image and not model.normalize and "normalize" not in checkpoint.metadata:
         notes.append(f"model '{name}': no --normalize was given, so the network gets its inputs in [0, 1]")
@@ -142,7 +144,7 @@ def _prepare(
         identity=identity,
         report=report,
         notes=tuple(notes),
-        label_map=labels,
+        label_map=labels.places,
     )
 
 
