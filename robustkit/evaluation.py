@@ -88,7 +88,7 @@ def evaluate(
             "status": "finished with failures" if failures else "finished",
             "finished": timestamp(),
             "failures": failures,
-            "notes": results.notes,
+            "notes": [*plan.model_notes, *results.notes],
             "checks": checks,
         }
         folder.write_manifest(manifest)

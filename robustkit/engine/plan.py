@@ -23,6 +23,7 @@ from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
 from robustkit.engine.open_data import open_data
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
 from robustkit.engine.text_classifier import TextClassifier
+from robustkit.engine.training_facts import seen_before
 from robustkit.errors import DataError
 from robustkit.host import Host
 from robustkit.protocols import ImageDataset, TextDataset
@@ -61,9 +62,14 @@ class Plan:
     identity: Mapping[str, Any]
 
     @property
+    def model_notes(self) -> list[str]:
+        """What the user should know of each model."""
+        return [note for model in self.models.values() for note in model.notes]
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know before the run: of each model, and what is approximate or reconstructed."""
-        notes = [note for model in self.models.values() for note in model.notes]
+        notes = self.model_notes
         trained: dict[str, list[str]] = {}
         for name, model in self.models.items():
             if caveat := model.report["training"].get("caveat"):
@@ -98,9 +104,10 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     _check_labels(dataset, ids, models)
     for model in models.values():
         layers_of(metrics, model.classifier)
-    models = {model.name: _with_truncation(model, dataset, ids) for model in models.values()}
+    fingerprint = read_fingerprint(dataset, ids, name)
+    models = {model.name: _about_data(model, dataset, ids, fingerprint) for model in models.values()}
     common = {
-        "dataset": read_fingerprint(dataset, ids, name),
+        "dataset": fingerprint,
         "view": asdict(view) if view else None,
         "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
         "precision": config.precision,
@@ -130,6 +137,14 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
             **common,
         },
     )
+
+
+def _about_data(
+    model: PreparedModel, dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], fingerprint: str
+) -> PreparedModel:
+    """Return a model with what is to be said of it on these data."""
+    seen = seen_before(model.name, model.report["training"], fingerprint)
+    return _with_truncation(replace(model, notes=(*seen, *model.notes)), dataset, ids)
 
 
 def _with_truncation(
