@@ -5,17 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.components import Metric, Modality
 from robustkit.config import RunConfig
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.classifier import Classifier
+from robustkit.engine.estimates import check_state
 from robustkit.engine.features import capture_features, find_layers
 from robustkit.engine.grid import Cell, Condition, digest
 from robustkit.engine.inputs import Inputs
@@ -164,7 +163,9 @@ class Measurement:
                 clean_features={layer: clean_features[layer].clone() for layer in self._layers[name]},
             )
             try:
-                self._states[name].append(_checked(cast("ModelMetric", metric.implementation).measure(batch), name))
+                self._states[name].append(
+                    check_state(metric.entry, cast("ModelMetric", metric.implementation).measure(batch))
+                )
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return logits
@@ -176,8 +177,8 @@ class Measurement:
             if name in self.failures:
                 continue
             try:
-                implementation = cast("ModelMetric", self._metrics[name].implementation)
-                merged[name] = _checked(implementation.merge(states), name)
+                metric = self._metrics[name]
+                merged[name] = check_state(metric.entry, cast("ModelMetric", metric.implementation).merge(states))
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return merged
@@ -213,14 +214,3 @@ def _copy(model: WrappedModel, name: str) -> WrappedModel:
 def _own(inputs: Inputs) -> Inputs:
     """Return a copy: what one metric does to its batch must not reach the next."""
     return inputs.clone() if isinstance(inputs, Tensor) else list(inputs)
-
-
-def _checked(state: Any, name: str) -> dict[str, NDArray[Any]]:
-    arrays = {key: np.asarray(value) for key, value in dict(state).items()}
-    wrong = [key for key, array in arrays.items() if array.dtype.kind not in "biuf"]
-    if wrong:
-        raise PluginError(
-            f"metric {name}: expected numbers as '{wrong[0]}', got {type(state[wrong[0]]).__name__}",
-            "this is a defect of the metric: a state is a mapping from names to numpy arrays",
-        )
-    return arrays
