@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from robustkit.components import Modality
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
+from robustkit.engine.aimed_rate import aimed_rate
 from robustkit.engine.data import select_ids
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
@@ -100,6 +101,8 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         if condition.entry is not None:
             # What cannot be built is better known now than after the first cells.
             host.build(condition.entry, condition.params)
+            if modality == "text":
+                aimed_rate(condition)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
     for model in models.values():
