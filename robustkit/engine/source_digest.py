@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from functools import lru_cache
 from pathlib import Path
 
 from robustkit.host import Entry
@@ -30,11 +29,9 @@ def package_digest(entry: Entry) -> str:
         file = Path(inspect.getfile(inspect.unwrap(resolve_target(entry))))
     except (TypeError, OSError):
         return source_digest(entry)
-    return _files_digest(file.parent if (file.parent / "__init__.py").is_file() else file)
-
-
-@lru_cache(maxsize=64)
-def _files_digest(place: Path) -> str:
+    place = file
+    while (place.parent / "__init__.py").is_file():
+        place = place.parent
     digest = hashlib.sha256()
     for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         digest.update(f"{path.relative_to(place.parent)}\n".encode() + path.read_bytes())
