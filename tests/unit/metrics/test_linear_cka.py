@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from robustkit import find_layers
-from robustkit_metrics.cka_moments import add, measure_moments, subtract, unbiased_cka
+from robustkit_metrics.cka_moments import Undefined, add, measure_moments, subtract, unbiased_cka
 from robustkit_metrics.linear_cka import LinearCka
 from robustkit_metrics.params import LinearCkaParams
 
@@ -127,9 +127,12 @@ def test_a_large_mean_costs_no_digits(offset):
 
 
 def test_without_a_pivot_the_digits_are_lost():
-    """Negative control."""
+    """Negative control; how many are left depends on the machine's matrix product, and with none it is undefined."""
     x, y = case_c()
-    found = unbiased_cka(moments(x + 1e4, y - 1e4, pivot=False))
+    try:
+        found = unbiased_cka(moments(x + 1e4, y - 1e4, pivot=False))
+    except Undefined:
+        return
     assert abs(found - from_definition(x, y)) > 1e-3
 
 
