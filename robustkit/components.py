@@ -109,6 +109,8 @@ class Metric(Component):
         on: the cells that it is computed for: all, those with clean inputs, or those with degraded ones.
         modality: the kind of inputs that it is for; None for any.
         default: whether `eval` computes it when the user names no metrics.
+        resolve: as for `Perturbation`; the place to refuse, with a `ConfigError`, what does not go with the images'
+            (C, H, W). It is not called for texts.
     """
 
     kind: ClassVar[str] = "metric"
@@ -119,6 +121,7 @@ class Metric(Component):
     on: Literal["every", "clean", "degraded"] = "every"
     modality: Modality | None = None
     default: bool = False
+    resolve: Target | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

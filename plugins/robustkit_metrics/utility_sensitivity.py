@@ -88,6 +88,23 @@ class UtilitySensitivity:
         return found.utility_rms / std, found.sensitivity / std
 
 
+def check_basis(params: UtilitySensitivityParams, shape: tuple[int, int, int]) -> UtilitySensitivityParams:
+    """Return the parameters, if they make at least two features of images (C, H, W).
+
+    Raises:
+        robustkit.ConfigError: there is one, which compares with nothing.
+    """
+    _, height, width = shape
+    side = params.patch if params.basis == "patch" else 1
+    if side >= max(height, width):
+        raise robustkit.ConfigError(
+            f"utility-sensitivity: expected at least two features, but images of {height}x{width} have one "
+            f"{params.basis} of {side}x{side}",
+            f"set patch to less than {max(height, width)}",
+        )
+    return params
+
+
 def _slope(batch: robustkit.MetricBatch) -> Tensor:
     """Return (N,): the length of the cross-entropy's gradient with respect to the logits, p - e_label."""
     with torch.no_grad():

@@ -24,7 +24,7 @@ from robustkit.engine.text_classifier import TextClassifier
 from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
-from robustkit.host.validate import parse_params
+from robustkit.host.validate import parse_params, resolve_params
 from robustkit.protocols import MetricBatch, ModelMetric, RecordMetric, State
 
 WrappedModel = Classifier | TextClassifier
@@ -43,11 +43,13 @@ class ChosenMetric:
         entry: its declaration.
         identity: its canonical name with every parameter.
         implementation: a `RecordMetric`, or a `ModelMetric`.
+        source: digest of the plugin's source.
     """
 
     entry: Entry
     identity: str
     implementation: RecordMetric | ModelMetric
+    source: str
 
     @property
     def declaration(self) -> Metric:
@@ -65,20 +67,23 @@ class ChosenMetric:
 
     def key(self, cell: Cell) -> str:
         """Return the content address of its states on a cell."""
-        facts = {"version": self.entry.version, "source": package_digest(self.entry)}
+        facts = {"version": self.entry.version, "source": self.source}
         return digest({"cell": cell.key, "metric": self.identity, **facts})
 
 
-def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = None) -> dict[str, ChosenMetric]:
+def choose_metrics(
+    config: RunConfig, host: Host, modality: Modality | None = None, shape: tuple[int, int, int] | None = None
+) -> dict[str, ChosenMetric]:
     """Return the metrics of a run by name; without a choice, the first-party default ones.
 
     Args:
         config: whose metrics are meant.
         host: where they are found.
         modality: what the data are; None where that is not known yet.
+        shape: (C, H, W) of images; None for texts, or where it is not known yet.
 
     Raises:
-        ConfigError: an unknown name or parameter, or a metric for another kind of data.
+        ConfigError: an unknown name or parameter, or a metric for another kind of data or other images.
         PluginError: a metric needs what robustkit does not know.
     """
     defaults = [
@@ -89,14 +94,14 @@ def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = No
     chosen = {}
     for name in config.metric or (DEFAULT,):
         for text in defaults if name == DEFAULT else [name]:
-            metric = _choose(text, host, modality)
+            metric = _choose(text, host, modality, shape)
             chosen[metric.identity if ":" in text else metric.entry.qualified] = metric
     if not chosen:
         raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
     return chosen
 
 
-def _choose(text: str, host: Host, modality: Modality | None) -> ChosenMetric:
+def _choose(text: str, host: Host, modality: Modality | None, shape: tuple[int, int, int] | None) -> ChosenMetric:
     raw = parse_shorthand(text)
     entry = host.catalog.find("metric", raw.pop("name"))
     declaration = cast("Metric", entry.component)
@@ -112,7 +117,13 @@ def _choose(text: str, host: Host, modality: Modality | None) -> ChosenMetric:
             "update robustkit, or leave the metric out",
         )
     params = parse_params(entry, raw)
-    return ChosenMetric(entry=entry, identity=canonical_name(entry, params), implementation=host.build(entry, params))
+    params = resolve_params(entry, params, shape) if shape is not None else params
+    return ChosenMetric(
+        entry=entry,
+        identity=canonical_name(entry, params),
+        implementation=host.build(entry, params),
+        source=package_digest(entry),
+    )
 
 
 class Measurement:

@@ -94,7 +94,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     dataset, name = open_data(config, host)
     modality = modality_of(dataset)
     view = cast("ImageDataset", dataset).view if modality == "image" else None
-    metrics = choose_metrics(config, host, modality)
+    metrics = choose_metrics(config, host, modality, view.shape if view else None)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
     conditions = expand_conditions(config, host, view.shape if view else None)
     for condition in conditions:
