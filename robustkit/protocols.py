@@ -139,6 +139,7 @@ class MetricBatch:
         keys: one random key a sample, the metric's own; the same for all conditions and models.
         features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
+        unusable: by layer that is missing there, why: it is not called in the forward pass, returns no tensor …
     """
 
     model: nn.Module
@@ -148,6 +149,7 @@ class MetricBatch:
     keys: Keys
     features: Mapping[str, Tensor] = field(default_factory=dict)
     clean_features: Mapping[str, Tensor] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 State = Mapping[str, "NDArray[Any]"]

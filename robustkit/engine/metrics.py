@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,7 +15,7 @@ from robustkit.config import RunConfig
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.estimates import check_state
-from robustkit.engine.features import capture_features, find_layers
+from robustkit.engine.features import UNCALLED, capture_features, find_layers
 from robustkit.engine.grid import Cell, Condition, digest
 from robustkit.engine.inputs import Inputs
 from robustkit.engine.seeds import Keys
@@ -155,12 +155,14 @@ class Measurement:
             seed: the root of the random keys.
         """
         layers = tuple(dict.fromkeys(layer for found in self._layers.values() for layer in found))
-        with torch.no_grad(), capture_features(self._model, layers) as found:
+        unusable: dict[str, str] = {}
+        with torch.no_grad(), capture_features(self._model, layers, unusable) as found:
             logits: Tensor = self._model(inputs)
-            features, clean_features = dict(found), dict(found)
+            features = clean_features = _usable(found, layers, len(inputs), unusable)
             if layers and clean is not inputs:
+                found.clear()
                 self._model(clean)
-                clean_features = dict(found)
+                clean_features = _usable(found, layers, len(inputs), unusable)
         for name, metric in self._metrics.items():
             if name in self.failures:
                 continue
@@ -170,8 +172,9 @@ class Measurement:
                 clean=_own(clean),
                 labels=labels.clone(),
                 keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
-                features={layer: features[layer].clone() for layer in self._layers[name]},
-                clean_features={layer: clean_features[layer].clone() for layer in self._layers[name]},
+                features=_copies(features, self._layers[name], unusable),
+                clean_features=_copies(clean_features, self._layers[name], unusable),
+                unusable={layer: unusable[layer] for layer in self._layers[name] if layer in unusable},
             )
             try:
                 self._states[name].append(
@@ -220,6 +223,21 @@ def _copy(model: WrappedModel, name: str) -> WrappedModel:
             f"metric {name} needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
             "make the network work with copy.deepcopy, or leave the metric out",
         ) from error
+
+
+def _usable(found: Mapping[str, Tensor], layers: Sequence[str], n: int, unusable: dict[str, str]) -> dict[str, Tensor]:
+    """Return the outputs that have one entry a sample, and note why the others have not."""
+    for layer in layers:
+        if layer not in found:
+            unusable.setdefault(layer, UNCALLED)
+        elif found[layer].ndim < 1 or len(found[layer]) != n:
+            shape = tuple(found[layer].shape)
+            unusable.setdefault(layer, f"returns {shape} for {n} samples, whose dimension must come first")
+    return dict(found)
+
+
+def _copies(features: Mapping[str, Tensor], layers: Sequence[str], unusable: Mapping[str, str]) -> dict[str, Tensor]:
+    return {layer: features[layer].clone() for layer in layers if layer not in unusable}
 
 
 def _own(inputs: Inputs) -> Inputs:
