@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from robustkit.engine.data import open_layout
+from robustkit.engine.runner import Unobserved
 from robustkit.engine.training_facts import seen_before, training_facts
 from robustkit.evaluation import evaluate
 from robustkit.protocols import LoadedCheckpoint
@@ -44,16 +45,12 @@ def test_data_that_the_model_has_seen_are_told(training: dict[str, str], note: s
     assert found.startswith(f"model 'net' {note}") if note else not found
 
 
-class Watch:
+class Watch(Unobserved):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def noted(self, text: str) -> None:
         self.notes.append(text)
-
-    def started(self, total: int, done: int) -> None: ...
-    def committed(self, row: Any) -> None: ...
-    def finished(self) -> None: ...
 
 
 @pytest.mark.parametrize("key", ["data_fingerprint", "validation_fingerprint"])
