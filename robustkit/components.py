@@ -15,6 +15,7 @@ from robustkit.parameters import NoParams
 Target = str | Callable[..., Any]
 Modality = Literal["image", "text"]
 Norm = Literal["linf", "l2"]
+Parity = Literal["", "exact", "one-level", "statistical"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,10 @@ class Perturbation(Component):
         stochastic: whether `sample` draws anything. What is not stochastic is evaluated under one seed.
         stream_version: raised only when the random draws change; part of every random key and cell key.
         resolve: `resolve(params, shape) -> params`, or its `"package.module:attribute"`: makes choices that depend
-            on the images' (C, H, W) concrete, so that a condition's name says what was really done.
+            on the images' (C, H, W) concrete, so that a condition's name says what was really done. May raise a
+            `RobustkitError` for what cannot be done with such images, before any work.
+        parity: how closely results follow the reference implementation that `citation` names, given its random
+            numbers: exact, one-level (off by at most one of 255), statistical, or empty where there is no reference.
     """
 
     kind: ClassVar[str] = "perturbation"
@@ -67,6 +71,7 @@ class Perturbation(Component):
     stochastic: bool = True
     stream_version: int = 1
     resolve: Target | None = None
+    parity: Parity = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,22 +8,54 @@ from robustkit_corruptions.params import CorruptionParams
 robustkit_api = 1
 
 _CITATION = (
-    "Hendrycks and Dietterich (2019), Benchmarking neural network robustness to common corruptions and perturbations"
+    "Hendrycks and Dietterich (2019), Benchmarking neural network robustness to common corruptions and perturbations; "
+    "reference implementation: imagecorruptions 1.1.2, make_cifar_c.py, make_tinyimagenet_c.py, make_imagenet_c.py, "
+    "make_imagenet_c_inception.py"
 )
+_COMMON = (
+    ("gaussian-noise", "independent normal noise on every value", "noise:GaussianNoise", True),
+    ("shot-noise", "photon counts: Poisson noise", "noise:ShotNoise", True),
+    ("impulse-noise", "values replaced by black or white", "noise:ImpulseNoise", True),
+    ("defocus-blur", "convolution with a soft disk", "defocus_blur:DefocusBlur", False),
+    ("glass-blur", "pixels moved about in small windows, between two blurs", "glass_blur:GlassBlur", True),
+    ("motion-blur", "smearing along a line", "motion_blur:MotionBlur", True),
+    ("zoom-blur", "mean of enlargements of the middle", "zoom_blur:ZoomBlur", False),
+    ("snow", "whitening and smeared flakes", "snow:Snow", True),
+    ("frost", "a part of a photograph of frost mixed in", "frost:Frost", True),
+    ("fog", "a cloudy field added, by a plasma fractal", "fog:Fog", True),
+    ("brightness", "every pixel's HSV value raised by a constant", "hsv:Brightness", False),
+    ("contrast", "every channel drawn towards its mean", "contrast:Contrast", False),
+    (
+        "elastic-transform",
+        "smooth random displacements, after a random affine map",
+        "elastic_transform:ElasticTransform",
+        True,
+    ),
+    ("pixelate", "shrunk and enlarged again", "pixelate:Pixelate", False),
+    ("jpeg-compression", "compressed as JPEG", "jpeg_compression:JpegCompression", False),
+)
+"""The 15 corruptions of the benchmark, in its order: name, summary, implementation, whether it draws random numbers."""
+
+_EXTRA = (
+    ("speckle-noise", "normal noise in proportion to the value", "noise:SpeckleNoise", True),
+    ("gaussian-blur", "convolution with a normal kernel", "gaussian_blur:GaussianBlur", False),
+    ("spatter", "drops of water or mud on the lens", "spatter:Spatter", True),
+    ("saturate", "every pixel's HSV saturation stretched and shifted", "hsv:Saturate", False),
+)
+"""The 4 that the benchmark holds out, for validation."""
+
+_STATISTICAL = frozenset({"shot-noise", "impulse-noise"})
+"""Those whose random numbers the reference draws in a way that cannot be fed from outside."""
 
 
 @hookimpl
 def robustkit_perturbations() -> list[Perturbation]:
     """Return the corruptions, ordered as in the paper."""
-    return [
-        _corruption("gaussian-noise", "independent normal noise on every value", "noise:GaussianNoise", "common", True),
-        _corruption("brightness", "every pixel's HSV value raised by a constant", "weather:Brightness", "common"),
-        _corruption("contrast", "every channel drawn towards its mean", "digital:Contrast", "common"),
-        _corruption("gaussian-blur", "convolution with a normal kernel", "blur:GaussianBlur", "extra"),
-    ]
+    return [_corruption("common", *row) for row in _COMMON] + [_corruption("extra", *row) for row in _EXTRA]
 
 
-def _corruption(name: str, summary: str, target: str, tag: str, stochastic: bool = False) -> Perturbation:
+def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool) -> Perturbation:
+    home = "frost_files:resolve_frost" if name == "frost" else "params:resolve_profile"
     return Perturbation(
         name=name,
         summary=summary,
@@ -32,5 +64,6 @@ def _corruption(name: str, summary: str, target: str, tag: str, stochastic: bool
         tags=(tag,),
         citation=_CITATION,
         stochastic=stochastic,
-        resolve="robustkit_corruptions.params:resolve_profile",
+        resolve=f"robustkit_corruptions.{home}",
+        parity="statistical" if name in _STATISTICAL else "exact",
     )

@@ -1,49 +1,123 @@
-"""The noise family: gaussian-noise."""
+"""The noise family: independent noise on every value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from math import inf
 
 from torch import Tensor
 
-from robustkit import Keys, Levels
-from robustkit_corruptions.params import CorruptionParams, Profile, published_levels
-from robustkit_corruptions.pixels import from_unit, per_sample, to_unit
-
-SIGMA: dict[Profile, Levels] = {
-    "cifar": Levels(identity=0.0, values=(0.04, 0.06, 0.08, 0.09, 0.10)),
-    "tiny-imagenet": Levels(identity=0.0, values=(0.04, 0.08, 0.12, 0.15, 0.18)),
-    "imagenet": Levels(identity=0.0, values=(0.08, 0.12, 0.18, 0.26, 0.38)),
-    "inception": Levels(identity=0.0, values=(0.09, 0.13, 0.19, 0.27, 0.40)),
-}
-"""Standard deviations in units of [0, 1]; from the scripts that made each published set (hendrycks/robustness)."""
+from robustkit import Keys
+from robustkit_corruptions.constants import Constants, Row, levels
+from robustkit_corruptions.corruption import Corruption, Shape
+from robustkit_corruptions.poisson import photon_counts
 
 
-@dataclass(frozen=True)
-class NoiseDraws:
-    """One batch of noise.
+class GaussianNoise(Corruption):
+    """Adds independent normal noise to every value: x + sigma n."""
 
-    Attributes:
-        noise: (N, C, H, W) float64, standard normal.
-        sigma: (N,) float64, its standard deviation in units of [0, 1].
+    constants = Constants(
+        names=("sigma",),
+        identity=(0.0,),
+        rules=("linear",),
+        tables={
+            "cifar": levels(0.04, 0.06, 0.08, 0.09, 0.10),
+            "tiny-imagenet": levels(0.04, 0.08, 0.12, 0.15, 0.18),
+            "imagenet": levels(0.08, 0.12, 0.18, 0.26, 0.38),
+            "inception": levels(0.09, 0.13, 0.19, 0.27, 0.40),
+        },
+    )
+
+    def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return (N, C, H, W) float64, standard normal."""
+        return keys.normal(*shape)
+
+    def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
+        """Return the noisy values; any number of channels."""
+        (sigma,) = constants
+        return values.add_(drawn * sigma)
+
+
+class SpeckleNoise(Corruption):
+    """Adds normal noise in proportion to the value: x + x sigma n."""
+
+    constants = Constants(
+        names=("sigma",),
+        identity=(0.0,),
+        rules=("linear",),
+        tables={
+            "cifar": levels(0.06, 0.1, 0.12, 0.16, 0.2),
+            "tiny-imagenet": levels(0.15, 0.2, 0.25, 0.3, 0.35),
+            "imagenet": levels(0.15, 0.2, 0.35, 0.45, 0.6),
+            "inception": levels(0.16, 0.21, 0.36, 0.46, 0.61),
+        },
+    )
+
+    def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return (N, C, H, W) float64, standard normal."""
+        return keys.normal(*shape)
+
+    def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
+        """Return the noisy values; any number of channels."""
+        (sigma,) = constants
+        return (drawn * sigma).mul_(values).add_(values)
+
+
+class ShotNoise(Corruption):
+    """Counts photons: Poisson numbers with mean c x, over c.
+
+    The counts come from one uniform number a value, by the inverse of their distribution. numpy, which the references
+    draw from, has other algorithms: the counts agree in distribution.
     """
 
-    noise: Tensor
-    sigma: Tensor
+    constants = Constants(
+        names=("photons",),
+        identity=(inf,),
+        rules=("inverse",),
+        tables={
+            "cifar": levels(500, 250, 100, 75, 50),
+            "tiny-imagenet": levels(250, 100, 50, 30, 15),
+            "imagenet": levels(60, 25, 12, 5, 3),
+            "inception": levels(50, 20, 10, 5, 3),
+        },
+    )
+
+    def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return (N, C, H, W) float64, uniform in [0, 1)."""
+        return keys.uniform(*shape)
+
+    def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
+        """Return the noisy values; any number of channels."""
+        (photons,) = constants
+        return photon_counts(values, photons, drawn).div_(photons)
 
 
-class GaussianNoise:
-    """Adds independent normal noise to every value: clip(x + sigma n)."""
+class ImpulseNoise(Corruption):
+    """Replaces a share of all values by black or white, with equal chances."""
 
-    def __init__(self, params: CorruptionParams) -> None:
-        self.params = params
+    constants = Constants(
+        names=("amount",),
+        identity=(0.0,),
+        rules=("linear",),
+        tables={
+            "cifar": levels(0.01, 0.02, 0.03, 0.05, 0.07),
+            "tiny-imagenet": levels(0.01, 0.02, 0.05, 0.08, 0.14),
+            "imagenet": levels(0.03, 0.06, 0.09, 0.17, 0.27),
+            "inception": levels(0.04, 0.07, 0.10, 0.18, 0.28),
+        },
+    )
 
-    def sample(self, keys: Keys, shape: tuple[int, int, int], severity: Tensor) -> NoiseDraws:
-        """Return the noise of each image, which is the same at every severity, and its strength."""
-        sigma = published_levels(SIGMA, self.params, shape).at(severity)
-        return NoiseDraws(noise=keys.normal(*shape), sigma=sigma)
+    def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return (N, C, H, W) int64 random words."""
+        return keys.words(math.prod(shape)).view(-1, *shape)
 
-    def apply(self, images: Tensor, draws: NoiseDraws) -> Tensor:
-        """Return the noisy images; any number of channels and any size."""
-        noisy = to_unit(images) + per_sample(draws.sigma) * draws.noise
-        return from_unit(noisy, images, self.params.mode)
+    def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
+        """Return the values, black where the word is low, white where it is among the lower half of the low ones."""
+        (amount,) = constants
+        values.masked_fill_(drawn < _word(amount), 0.0)
+        return values.masked_fill_(drawn < _word(amount / 2), 1.0)
+
+
+def _word(share: float) -> int:
+    """Return the signed word below which lies this share of all words, less than 1."""
+    return int(share * 2.0**64) - 2**63

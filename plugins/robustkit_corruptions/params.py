@@ -1,15 +1,18 @@
-"""What every corruption can be told, and the published sets of severity constants."""
+"""What every corruption can be told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
-from robustkit import Levels, params
+from robustkit import ConfigError, params
 
+Published = Literal["cifar", "tiny-imagenet", "imagenet", "inception", "imagecorruptions"]
 Profile = Literal["auto", "cifar", "tiny-imagenet", "imagenet", "inception", "imagecorruptions"]
 Mode = Literal["reference", "fixed"]
+
+SMALLEST = 8
+"""The shortest side, in pixels, for which the corruptions are defined: below, kernels are wider than the image."""
 
 
 @params
@@ -17,14 +20,18 @@ class CorruptionParams:
     """The parameters of a corruption."""
 
     profile: Profile = "auto"
-    """Published set of severity constants: cifar (32 pixels), tiny-imagenet (64), imagenet (224), inception (299),
-    imagecorruptions (that package's, for every size). auto takes one by image size."""
+    """Published set whose constants and program are followed: cifar (32 pixels), tiny-imagenet (64), imagenet (224),
+    inception (299), imagecorruptions (that package's, for every size). auto takes one by image size."""
 
     mode: Mode = "reference"
-    """How uint8 images are quantised. reference: truncated, as in the published sets. fixed: rounded to nearest."""
+    """reference: as the published program computes it, with its known defects and its truncation to whole levels.
+    fixed: without the defects, and rounded to the nearest level. `describe` says what the defects are."""
 
 
-def resolve_profile(chosen: CorruptionParams, shape: tuple[int, int, int]) -> CorruptionParams:
+Chosen = TypeVar("Chosen", bound=CorruptionParams)
+
+
+def resolve_profile(chosen: Chosen, shape: tuple[int, int, int]) -> Chosen:
     """Return the parameters with `auto` replaced by the profile whose images are nearest in size.
 
     The shorter side decides: at most 48 is cifar, 128 tiny-imagenet, 256 imagenet, else inception. The limits are
@@ -34,14 +41,22 @@ def resolve_profile(chosen: CorruptionParams, shape: tuple[int, int, int]) -> Co
         chosen: what the user asked for.
         shape: (C, H, W) of the images.
 
+    Raises:
+        ConfigError: the images are too small.
+
     >>> resolve_profile(CorruptionParams(), (3, 32, 32)).profile
     'cifar'
     >>> resolve_profile(CorruptionParams(profile="imagenet"), (3, 32, 32)).profile
     'imagenet'
     """
+    side = min(shape[1:])
+    if side < SMALLEST:
+        raise ConfigError(
+            f"images of {shape[1]}x{shape[2]} pixels: corruptions are defined for sides of {SMALLEST} and more",
+            "give larger images, or leave the corruptions out",
+        )
     if chosen.profile != "auto":
         return chosen
-    side = min(shape[1:])
     found: Profile = "inception"
     if side <= 48:
         found = "cifar"
@@ -52,13 +67,6 @@ def resolve_profile(chosen: CorruptionParams, shape: tuple[int, int, int]) -> Co
     return replace(chosen, profile=found)
 
 
-def published_levels(table: Mapping[Profile, Levels], chosen: CorruptionParams, shape: tuple[int, int, int]) -> Levels:
-    """Return the severity constants that `chosen` means for images of this shape.
-
-    Args:
-        table: constants by profile. imagecorruptions uses those of imagenet.
-        chosen: the corruption's parameters.
-        shape: (C, H, W) of the images.
-    """
-    profile = resolve_profile(chosen, shape).profile
-    return table["imagenet" if profile == "imagecorruptions" else profile]
+def published(chosen: CorruptionParams, shape: tuple[int, int, int]) -> Published:
+    """Return the published set that `chosen` means for images of this shape."""
+    return cast("Published", resolve_profile(chosen, shape).profile)

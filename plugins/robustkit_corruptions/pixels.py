@@ -1,4 +1,4 @@
-"""Between stored pixels and float64 in [0, 1], where corruptions are computed as their references compute them."""
+"""Between stored pixels and the values that corruptions compute with."""
 
 from __future__ import annotations
 
@@ -8,45 +8,53 @@ from torch import Tensor
 from robustkit import DataError
 from robustkit_corruptions.params import Mode
 
+WHITE = 255
 
-def to_unit(images: Tensor) -> Tensor:
-    """Return a new float64 tensor in [0, 1].
+
+def to_values(images: Tensor, dtype: torch.dtype, scale: int) -> Tensor:
+    """Return a new tensor of values from 0 to `scale`.
 
     Args:
         images: uint8 in 0..255, or float in [0, 1].
+        dtype: of the result: float64, float32, or uint8 (with a scale of 255), to which floats are rounded.
+        scale: 1 or 255.
 
     Raises:
-        DataError: another dtype.
+        DataError: images of another dtype.
 
-    >>> to_unit(torch.tensor([0, 255], dtype=torch.uint8))
+    >>> to_values(torch.tensor([0, 255], dtype=torch.uint8), torch.float64, 1)
     tensor([0., 1.], dtype=torch.float64)
     """
     if images.dtype == torch.uint8:
-        return images.to(torch.float64) / 255
-    if images.is_floating_point():
-        return images.to(torch.float64, copy=True)
-    raise DataError(f"images: expected uint8 or float, got {images.dtype}", "convert them before corrupting")
+        if scale == WHITE:
+            return images.to(dtype, copy=True)
+        # Divided in float64 and then rounded, as the references do it.
+        return (images.to(torch.float64) / WHITE).to(dtype)
+    if not images.is_floating_point():
+        raise DataError(f"images: expected uint8 or float, got {images.dtype}", "convert them before corrupting")
+    if dtype == torch.uint8:
+        return (images.to(torch.float64) * scale).round().to(dtype)
+    values = images.to(dtype, copy=True)
+    return values if scale == 1 else values.mul_(scale)
 
 
-def from_unit(values: Tensor, like: Tensor, mode: Mode) -> Tensor:
-    """Return `values`, clipped to [0, 1], in the dtype and range of `like`.
+def from_values(values: Tensor, scale: int, like: Tensor, mode: Mode) -> Tensor:
+    """Return `values`, clipped to [0, scale], in the dtype and range of `like`.
 
     Args:
-        values: float64.
+        values: as a corruption returns them; they may be overwritten.
+        scale: the value of white.
         like: the images that the values were made from.
         mode: for uint8, whether to truncate (reference) or to round half to even (fixed). Floats are not quantised.
 
     >>> like = torch.tensor([0], dtype=torch.uint8)
-    >>> from_unit(torch.tensor([0.999]), like, "reference"), from_unit(torch.tensor([0.999]), like, "fixed")
+    >>> from_values(torch.tensor([0.999]), 1, like, "reference"), from_values(torch.tensor([0.999]), 1, like, "fixed")
     (tensor([254], dtype=torch.uint8), tensor([255], dtype=torch.uint8))
     """
-    values = values.clamp(0, 1)
+    if values.dtype == torch.uint8:
+        return values if like.dtype == torch.uint8 else (values.to(torch.float64) / WHITE).to(like.dtype)
+    values = values.clamp_(0, scale)
     if like.dtype != torch.uint8:
-        return values.to(like.dtype)
-    levels = values * 255
-    return (levels.round() if mode == "fixed" else levels).to(torch.uint8)
-
-
-def per_sample(constants: Tensor) -> Tensor:
-    """Return (N,) constants as (N, 1, 1, 1), to be combined with a batch of images."""
-    return constants[:, None, None, None]
+        return (values if scale == 1 else values.div_(scale)).to(like.dtype)
+    levels = values if scale == WHITE else values.mul_(WHITE)
+    return (levels.round_() if mode == "fixed" else levels).to(torch.uint8)

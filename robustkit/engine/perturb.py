@@ -11,9 +11,16 @@ from robustkit.engine.seeds import Keys
 from robustkit.errors import PluginError
 from robustkit.protocols import ImagePerturbation
 
+_BLOCK = {"cpu": 2 * 3 * 224 * 224}
+"""Values that are perturbed together, by kind of device: on a CPU what its cache holds, in float64."""
+
+_LARGE_BLOCK = 1 << 26
+
 
 def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severity: Tensor | float) -> Tensor:
     """Return the degraded batch; where the severity is 0 a sample is returned as it is.
+
+    The result for a sample does not depend on its batch, so large batches are worked off in blocks.
 
     Args:
         perturbation: the implementation.
@@ -26,14 +33,18 @@ def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severit
     """
     levels = torch.as_tensor(severity, dtype=torch.float64, device=images.device).expand(len(images))
     active = levels > 0
-    if not bool(active.any()):
-        return images.clone()
-    if bool(active.all()):
-        return _checked(perturbation, images, keys, levels)
-    rows = active.nonzero().flatten()
     result = images.clone()
-    result[rows] = _checked(perturbation, images[rows], keys.rows(rows), levels[rows])
+    for block in _blocks(images):
+        rows = block if bool(active[block].all()) else active[block].nonzero().flatten() + block.start
+        if len(levels[rows]):
+            result[rows] = _checked(perturbation, images[rows], keys.rows(rows), levels[rows])
     return result
+
+
+def _blocks(images: Tensor) -> list[slice]:
+    values = _BLOCK.get(images.device.type, _LARGE_BLOCK)
+    size = max(1, values // max(1, images.shape[1:].numel()))
+    return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
 def _checked(perturbation: ImagePerturbation, images: Tensor, keys: Keys, levels: Tensor) -> Tensor:

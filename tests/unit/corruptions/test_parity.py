@@ -7,13 +7,13 @@ ImageNet-C-299 (github.com/hendrycks/robustness, ImageNet-C/create_c), in numpy 
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
-
 from robustkit_corruptions.blur import GaussianBlur
 from robustkit_corruptions.digital import Contrast
+from robustkit_corruptions.weather import Brightness
+from scipy.ndimage import gaussian_filter
+
 from robustkit_corruptions.noise import GaussianNoise
 from robustkit_corruptions.params import CorruptionParams
-from robustkit_corruptions.weather import Brightness
 
 # github.com/hendrycks/robustness, ImageNet-C/create_c: make_cifar_c.py, make_tinyimagenet_c.py, make_imagenet_c.py,
 # make_imagenet_c_inception.py. imagecorruptions 1.1.2 has the constants of make_imagenet_c.py at every size.

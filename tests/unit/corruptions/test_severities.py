@@ -4,12 +4,12 @@ import colorsys
 
 import pytest
 import torch
-
 from robustkit_corruptions.blur import GaussianBlur, half_kernel
 from robustkit_corruptions.digital import Contrast
+from robustkit_corruptions.weather import Brightness, raise_value
+
 from robustkit_corruptions.noise import GaussianNoise
 from robustkit_corruptions.params import CorruptionParams
-from robustkit_corruptions.weather import Brightness, raise_value
 
 CORRUPTIONS = [GaussianNoise, GaussianBlur, Brightness, Contrast]
 

@@ -1,0 +1,67 @@
+"""Severity constants as the published scripts print them, and what lies between whole severities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from robustkit_corruptions.params import Published
+
+Rule = Literal["linear", "inverse", "step"]
+Row = tuple[float, ...]
+Rows = tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constants:
+    """The constants of one corruption at severities 1 to 5, by published set.
+
+    Attributes:
+        names: of the columns.
+        identity: the row of severity 0, which changes nothing.
+        rules: how each column is read between whole severities. `linear`: piecewise linear. `inverse`: its inverse is
+            piecewise linear, for a column that is infinite at severity 0. `step`: the value of the next whole severity,
+            for whole numbers and for columns that say how, not how much. The rules are robustkit's choice; the papers
+            define whole severities only.
+        tables: five rows for each set. `imagecorruptions` may be left out where it is that of imagenet.
+    """
+
+    names: tuple[str, ...]
+    identity: Row
+    rules: tuple[Rule, ...]
+    tables: Mapping[Published, Rows]
+
+    def table(self, profile: Published) -> Rows:
+        """Return the five rows of a published set."""
+        return self.tables[profile] if profile in self.tables else self.tables["imagenet"]
+
+    def at(self, profile: Published, severity: float) -> Row:
+        """Return the constants at a severity from 0 to 5, in the order of `names`.
+
+        >>> photons = Constants(
+        ...     names=("photons",), identity=(inf,), rules=("inverse",), tables={"imagenet": ((60.0,), (25.0,))}
+        ... )
+        >>> photons.at("imagenet", 2.0), photons.at("imagecorruptions", 0.5)
+        ((25.0,), (120.0,))
+        """
+        rows = (self.identity, *self.table(profile))
+        below = int(severity)
+        if below == severity:
+            return rows[below]
+        pairs = zip(self.rules, rows[below], rows[below + 1], strict=True)
+        return tuple(_between(rule, low, high, severity - below) for rule, low, high in pairs)
+
+
+def levels(*values: float) -> Rows:
+    """Return the rows of a corruption with one constant."""
+    return tuple((value,) for value in values)
+
+
+def _between(rule: Rule, low: float, high: float, share: float) -> float:
+    if rule == "step":
+        return high
+    if rule == "inverse":
+        return 1 / _between("linear", 0.0 if low == inf else 1 / low, 1 / high, share)
+    return low + share * (high - low)

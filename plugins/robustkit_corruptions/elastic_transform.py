@@ -1,0 +1,151 @@
+"""elastic-transform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robustkit import Keys
+from robustkit_corruptions.constants import Constants, Row
+from robustkit_corruptions.corruption import Corruption, Shape
+from robustkit_corruptions.gaussian_blur import smooth
+
+_TRUNCATE = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """Where the pixels of each image come from.
+
+    Attributes:
+        corners: (N, 3, 2) float32, by how much three points move in the affine map before; None where there is none.
+        down: (N, H, W) float32, by how many pixels each source lies further down.
+        right: (N, H, W) float32, by how many further to the right.
+    """
+
+    corners: NDArray[np.float32] | None
+    down: Tensor
+    right: Tensor
+
+
+class ElasticTransform(Corruption):
+    """Moves pixels by smooth random displacements, after a random affine map.
+
+    imagecorruptions has no affine map and constants of its own: its results are no elastic-transform of ImageNet-C.
+    """
+
+    constants = Constants(
+        names=("alpha", "sigma", "affine"),
+        identity=(0.0, 0.0, 0.0),
+        rules=("linear", "linear", "linear"),
+        tables={
+            # In units of 32, 64, 244 and 360 pixels, as the scripts have them; see `unit`.
+            "cifar": ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
+            "tiny-imagenet": (
+                (0, 0, 0.08),
+                (0.05, 0.3, 0.06),
+                (0.1, 0.08, 0.06),
+                (0.1, 0.03, 0.03),
+                (0.16, 0.03, 0.02),
+            ),
+            "imagenet": ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)),
+            "inception": ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)),
+            # In pixels; 1 for a displacement of 0.5 % of the height; in units of the sides.
+            "imagecorruptions": (
+                (250 * 0.05, 0.01, 0),
+                (250 * 0.065, 0.01, 0),
+                (250 * 0.085, 0.01, 0),
+                (250 * 0.1, 0.01, 0),
+                (250 * 0.12, 0.01, 0),
+            ),
+        },
+    )
+    dtype = torch.float32
+
+    def draw(self, keys: Keys, shape: Shape, constants: Row) -> Warp:
+        """Return the displacements."""
+        alpha, sigma, affine = constants
+        height, width = shape[1:]
+        down, right = keys.child("down").uniform(height, width), keys.child("right").uniform(height, width)
+        if self.profile(shape) == "imagecorruptions":
+            reach, sigmas, corners = height * 0.005, (height * sigma, width * sigma), None
+        else:
+            unit = _UNITS[self.profile(shape)]
+            reach, alpha, sigmas = 1.0, unit * alpha, (unit * sigma, unit * sigma)
+            moved = keys.child("affine").uniform(3, 2).mul_(2 * unit * affine).sub_(unit * affine)
+            corners = moved.to(torch.float32).cpu().numpy()
+        fields = (
+            smooth(field.mul_(2 * reach).sub_(reach), sigmas, truncate=_TRUNCATE, edge="reflect").mul_(alpha)
+            for field in (down, right)
+        )
+        down, right = (field.to(torch.float32) for field in fields)
+        return Warp(corners=corners, down=down, right=right)
+
+    def degrade(self, values: Tensor, drawn: Warp, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return the warped values; any number of channels."""
+        if drawn.corners is not None:
+            values = affine_map(values, drawn.corners)
+        height, width = values.shape[2:]
+        rows = torch.arange(height, device=values.device)[:, None] + drawn.down.to(torch.float64)
+        columns = torch.arange(width, device=values.device) + drawn.right.to(torch.float64)
+        return interpolate(values, rows, columns)
+
+
+_UNITS = {"cifar": 32, "tiny-imagenet": 64, "imagenet": 244, "inception": 360}
+"""Pixels that the constants of a published set count in; 244 is the script's slip for 224, which the set has."""
+
+
+def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return values between pixels, as `scipy.ndimage.map_coordinates` of order 1 with mode `reflect` does it.
+
+    Args:
+        values: (N, C, H, W) float.
+        rows: (N, H, W) float64, in pixels from the first; outside, the image is mirrored about its edge.
+        columns: the same along the width.
+    """
+    height, width = values.shape[2:]
+    top, left = rows.floor(), columns.floor()
+    lower, righter = rows - top, columns - left
+    top, left = top.to(torch.int64), left.to(torch.int64)
+    above, below = _mirrored(top, height) * width, _mirrored(top + 1, height) * width
+    before, behind = _mirrored(left, width), _mirrored(left + 1, width)
+    flat, upper, lefter = values.flatten(2), 1 - lower, 1 - righter
+
+    def weighted(row: Tensor, column: Tensor, down: Tensor, across: Tensor) -> Tensor:
+        places = (row + column).flatten(1)[:, None].expand(-1, flat.shape[1], -1)
+        return (flat.gather(2, places).view(values.shape) * down[:, None]).mul_(across[:, None])
+
+    total = weighted(above, before, upper, lefter)
+    total += weighted(above, behind, upper, righter)
+    total += weighted(below, before, lower, lefter)
+    total += weighted(below, behind, lower, righter)
+    return total.to(values.dtype)
+
+
+def _mirrored(places: Tensor, side: int) -> Tensor:
+    places = places.remainder(2 * side)
+    return torch.minimum(places, 2 * side - 1 - places)
+
+
+def affine_map(values: Tensor, moves: NDArray[np.float32]) -> Tensor:
+    """Return images under the affine map that moves three points about the centre. Computed on the CPU, by OpenCV.
+
+    Args:
+        values: (N, C, H, W) float32; outside, they are mirrored about the edge pixel.
+        moves: (N, 3, 2), in pixels.
+    """
+    height, width = values.shape[2:]
+    centre, reach = np.array((height, width), dtype=np.float32) // 2, min(height, width) // 3
+    points = np.array([centre + reach, [centre[0] + reach, centre[1] - reach], centre - reach], dtype=np.float32)
+    mapped = []
+    for image, move in zip(values.cpu().numpy(), moves, strict=True):
+        matrix = cv2.getAffineTransform(points, points + move)
+        mapped.append(
+            [cv2.warpAffine(plane, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101) for plane in image]
+        )
+    return torch.from_numpy(np.array(mapped)).to(values.device)

@@ -1,0 +1,96 @@
+"""Poisson counts from one uniform number each, by the inverse of their distribution function."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.special import pdtr
+from torch import Tensor
+
+_LEVELS = 256
+_CELLS = 4096
+
+
+class Table(NamedTuple):
+    """The distributions of the counts of all levels.
+
+    Attributes:
+        counts: (256 * 4096,) int16, the count of each level and of each 4096th of the unit interval; where the interval
+            holds several counts, -1 minus the first of them.
+        below: (256, K) float64, P(X <= k) of each level.
+    """
+
+    counts: Tensor
+    below: Tensor
+
+
+def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
+    """Return counts: the smallest k with P(X <= k) > u, for X of a Poisson distribution with mean photons * value.
+
+    Images of whole levels, which have few means, take their counts from a table.
+
+    Args:
+        values: any shape, float64, in [0, 1].
+        photons: the mean at value 1.
+        uniforms: the same shape, in [0, 1).
+
+    Returns:
+        The same shape, float64.
+
+    >>> photon_counts(torch.tensor([0.0, 0.4, 0.4]).double(), 5.0, torch.tensor([0.9, 0.1, 0.5]).double()).tolist()
+    [0.0, 0.0, 2.0]
+    """
+    levels = (values * (_LEVELS - 1)).round_()
+    if torch.equal(levels / (_LEVELS - 1), values):
+        return _tabulated(levels.to(torch.int64), table(photons, values.device), uniforms)
+    return quantiles(values * photons, uniforms)
+
+
+def _tabulated(levels: Tensor, known: Table, uniforms: Tensor) -> Tensor:
+    cells = (uniforms * _CELLS).to(torch.int64)
+    counts = known.counts.take(cells.add_(levels, alpha=_CELLS))
+    several = (counts < 0).nonzero(as_tuple=True)
+    found, of, u = -1 - counts[several].to(torch.int64), levels[several], uniforms[several]
+    while bool((more := known.below[of, found] <= u).any()):
+        found += more
+    counts[several] = found.to(counts.dtype)
+    return counts.to(torch.float64)
+
+
+@lru_cache(maxsize=16)
+def table(photons: float, device: torch.device) -> Table:
+    """Return the distributions for images whose white has a mean of `photons`; computed on the CPU."""
+    means = np.arange(_LEVELS) / (_LEVELS - 1) * photons
+    most = int(photons + 12 * photons**0.5 + 50)
+    below = pdtr(np.arange(most), means[:, None])
+    below[:, -1] = 1.0
+    edges = np.arange(_CELLS + 1) / _CELLS
+    first = np.stack([np.searchsorted(row, edges, side="right") for row in below])
+    # Of the interval's upper edge the count just below counts; where it is the same, so is all between.
+    last = np.stack([np.searchsorted(row, edges[1:], side="left") for row in below])
+    counts = np.where(first[:, :-1] == last, last, -1 - first[:, :-1])
+    return Table(
+        counts=torch.from_numpy(counts.astype(np.int16).ravel()).to(device),
+        below=torch.from_numpy(below).to(device),
+    )
+
+
+def quantiles(means: Tensor, uniforms: Tensor) -> Tensor:
+    """Return the counts of any means, by bisection.
+
+    Args:
+        means: any shape, float64, at least 0.
+        uniforms: the same shape, in [0, 1).
+    """
+    # An interval that holds all but 2**-53 of the distribution.
+    low = (means - 9 * means.sqrt() - 1).floor_().clamp_(min=-1)
+    high = (means + 9 * means.sqrt() + 40).ceil_()
+    while bool((high - low > 1).any()):
+        middle = ((low + high) / 2).floor_()
+        # P(X <= k) is the regularised upper incomplete gamma function at k + 1.
+        reached = torch.special.gammaincc(middle + 1, means) > uniforms
+        high, low = torch.where(reached, middle, high), torch.where(reached, low, middle)
+    return high

@@ -1,0 +1,46 @@
+"""zoom-blur."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustkit_corruptions.constants import Constants, Row
+from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.zoom import clipped_zoom
+
+
+class ZoomBlur(Corruption):
+    """Averages the image with enlargements of its middle.
+
+    reference: the image itself counts twice, and where scipy's rounding says so, the last row or column of an
+    enlargement is black; imagecorruptions takes the upper left part of what is too large, the others the middle.
+    fixed: the image counts once, the middle is taken, and no edge is lost.
+    """
+
+    constants = Constants(
+        names=("end", "step"),
+        identity=(1.0, 0.01),
+        rules=("linear", "step"),
+        tables={
+            "cifar": ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+            "tiny-imagenet": ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+            "imagenet": ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+            "inception": ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+        },
+    )
+    dtype = torch.float32
+
+    def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
+        """Return the blurred values; any number of channels."""
+        end, step = constants
+        reference = self.params.mode == "reference"
+        ported = reference and self.profile(values.shape[1:]) == "imagecorruptions"
+        factors = np.arange(1, end, step).tolist()
+        total = torch.zeros_like(values)
+        for factor in factors:
+            total += clipped_zoom(values, factor, edge=reference, trim="end" if ported else "centre")
+        if not reference:
+            return total.div_(len(factors))
+        return total.add_(values).div_(len(factors) + 1)
