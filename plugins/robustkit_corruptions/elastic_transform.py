@@ -128,7 +128,10 @@ def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def _mirrored(places: Tensor, side: int) -> Tensor:
-    places = places.remainder(2 * side)
+    if bool((places < -side).any()) or bool((places >= 2 * side).any()):
+        # Displaced by more than the image: all its mirrored copies repeat after two sides.
+        places = places.remainder(2 * side)
+    places = torch.where(places < 0, -1 - places, places)
     return torch.minimum(places, 2 * side - 1 - places)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -13,6 +11,7 @@ from robustkit_corruptions.corruption import Corruption, Shape
 from robustkit_corruptions.gaussian_blur import smooth
 
 _WHITE = 255
+_HALF, _MASK = 32, 0xFFFFFFFF
 
 
 class GlassBlur(Corruption):
@@ -37,11 +36,10 @@ class GlassBlur(Corruption):
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:
         """Return (N, H W) int64: from which pixel each one comes."""
         _, delta, iterations = (int(value) for value in constants)
-        offsets = keys.uniform(iterations, *shape[1:], 2).mul_(2 * delta).floor_().to(torch.int64) - delta
-        steps = window(offsets, delta)
-        if self.params.mode == "fixed":
-            return exchanged(steps, shape, delta)
-        return (copied if keys.device.type == "cpu" else copied_in_parallel)(steps, shape, delta)
+        height, width = shape[1:]
+        words = keys.words(iterations * height * width).view(-1, iterations, height, width)
+        sources = neighbours(words, delta)
+        return exchanged(sources) if self.params.mode == "fixed" else copied(sources)
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the values as through glass; any number of channels."""
@@ -54,88 +52,57 @@ class GlassBlur(Corruption):
         return smooth(moved, (sigma, sigma))
 
 
-def window(offsets: Tensor, delta: int) -> Tensor:
-    """Return (N, iterations, P) int64: by how much the source of each visited pixel is further on in raster order.
+def neighbours(words: Tensor, delta: int) -> Tensor:
+    """Return (N, iterations, H, W) int64: for each pixel, which one it is to get, as positions in raster order.
 
     Args:
-        offsets: (N, iterations, H, W, 2) int64, steps along W and along H.
-        delta: pixels nearer than that to the upper or left edge, and one fewer to the others, are not visited.
+        words: (N, iterations, H, W) int64 random words; the upper half of each decides the step along the width, the
+            lower half that along the height, both from -delta to delta - 1.
+        delta: pixels from row and column 0 to delta, and in the last delta - 1 rows and columns, stay as they are.
     """
-    inner = offsets[:, :, delta + 1 : offsets.shape[2] - delta + 1, delta + 1 : offsets.shape[3] - delta + 1]
-    # The programs go from the last pixel to the first.
-    return (inner[..., 1] * offsets.shape[3] + inner[..., 0]).flatten(2).flip(2)
+    height, width = words.shape[2:]
+    right = ((words >> _HALF) & _MASK).mul_(2 * delta).bitwise_right_shift_(_HALF).sub_(delta)
+    down = (words & _MASK).mul_(2 * delta).bitwise_right_shift_(_HALF).sub_(delta)
+    own = torch.arange(height * width, device=words.device).view(height, width)
+    inside = torch.zeros(height, width, dtype=torch.bool, device=words.device)
+    inside[delta + 1 : height - delta + 1, delta + 1 : width - delta + 1] = True
+    return torch.where(inside, down.mul_(width).add_(right).add_(own), own)
 
 
-@lru_cache(maxsize=16)
-def visited(height: int, width: int, delta: int) -> Tensor:
-    """Return (P,) int64, the pixels that are visited, in raster order from the last to the first."""
-    rows, columns = torch.arange(height - delta, delta, -1), torch.arange(width - delta, delta, -1)
-    return (rows[:, None] * width + columns).flatten()
+def copied(sources: Tensor) -> Tensor:
+    """Return (N, H W), from which pixel each one comes if, from the last to the first, each takes a neighbour's value.
 
-
-def copied(steps: Tensor, shape: Shape, delta: int) -> Tensor:
-    """Return (N, H W), from which pixel each one comes if pixels are visited one by one and each takes a neighbour's.
+    All pixels are done at once. A neighbour further on has changed already if it takes a value itself: then what counts
+    is where that one comes from. Pointers to such neighbours are doubled until all point to the end of their chain.
 
     Args:
-        steps: (N, iterations, P) as `window` returns them.
-        shape: (C, H, W).
-        delta: as for `window`.
+        sources: (N, iterations, H, W) as `neighbours` returns them.
     """
-    targets = visited(*shape[1:], delta)
-    places = targets.tolist()
-    found = []
-    for sample in (targets + steps).tolist():
-        index = list(range(shape[1] * shape[2]))
-        for sources in sample:
-            for place, source in zip(places, sources, strict=True):
-                index[place] = index[source]
-        found.append(index)
-    return torch.tensor(found, device=steps.device)
-
-
-def exchanged(steps: Tensor, shape: Shape, delta: int) -> Tensor:
-    """Return what `copied` does, with the two pixels exchanged at each visit."""
-    targets = visited(*shape[1:], delta)
-    places = targets.tolist()
-    found = []
-    for sample in (targets + steps.cpu()).tolist():
-        index = list(range(shape[1] * shape[2]))
-        for sources in sample:
-            for place, source in zip(places, sources, strict=True):
-                index[place], index[source] = index[source], index[place]
-        found.append(index)
-    return torch.tensor(found, device=steps.device)
-
-
-def copied_in_parallel(steps: Tensor, shape: Shape, delta: int) -> Tensor:
-    """Return what `copied` does, with all pixels at once.
-
-    A visited pixel's parent is its source. Where the source was visited before, its new value is what counts, that is
-    its own parent's; roots are pixels whose value before the pass counts. Pointers to parents are doubled until all
-    point to roots.
-    """
-    targets = visited(*shape[1:], delta).to(steps.device)
-    pixels = shape[1] * shape[2]
-    order = torch.full((pixels,), len(targets), device=steps.device)
-    order[targets] = torch.arange(len(targets), device=steps.device)
-    index = torch.arange(pixels, device=steps.device).expand(len(steps), -1)
-    for each in steps.unbind(1):
-        sources = targets + each
-        later = order[sources] >= torch.arange(len(targets), device=steps.device)
-        # Nodes: a pixel's value after its visit, and, behind these, its value before the pass.
-        parents = torch.arange(2 * pixels, device=steps.device).repeat(len(steps), 1)
-        parents[:, :pixels] += pixels
-        parents[:, targets] = torch.where(later, sources + pixels, sources)
-        parents = _roots(parents)
-        index = index.gather(1, parents[:, :pixels] - pixels)
+    own = torch.arange(sources[0, 0].numel(), device=sources.device)
+    index = own.expand(len(sources), -1)
+    for taken in sources.flatten(2).unbind(1):
+        # A pixel that takes its own value ends a chain as one that takes none does.
+        chained = (taken > own) & (taken.gather(1, taken) != taken)
+        index = index.gather(1, taken.gather(1, _ends(torch.where(chained, taken, own))))
     return index
 
 
-def _roots(parents: Tensor) -> Tensor:
-    # The longest chain has as many links as there are nodes, so that this many doublings always suffice.
-    for _ in range(parents.shape[1].bit_length()):
-        doubled = parents.gather(1, parents)
-        if torch.equal(doubled, parents):
-            break
-        parents = doubled
-    return parents
+def _ends(pointers: Tensor) -> Tensor:
+    while True:
+        doubled = pointers.gather(1, pointers)
+        if torch.equal(doubled, pointers):
+            return pointers
+        pointers = doubled
+
+
+def exchanged(sources: Tensor) -> Tensor:
+    """Return what `copied` does, with the two pixels exchanged, one after the other: order matters throughout."""
+    places = range(sources[0, 0].numel() - 1, -1, -1)
+    found = []
+    for sample in sources.flatten(2).flip(2).tolist():
+        index = list(range(len(places)))
+        for neighbour in sample:
+            for place, source in zip(places, neighbour, strict=True):
+                index[place], index[source] = index[source], index[place]
+        found.append(index)
+    return torch.tensor(found, device=sources.device)

@@ -40,20 +40,24 @@ def clipped_zoom(fields: Tensor, factor: float, *, edge: bool, trim: Trim) -> Te
         trim: where what is larger than the field is cut off: around the centre, at the end, or nowhere.
 
     Returns:
-        In the fields' dtype; computed in float64, in scipy's order.
+        In the fields' dtype; computed in float64.
     """
     if factor == 1:
         return fields
     height, width = fields.shape[2:]
     rows = axis(height, factor, edge, trim, fields.device)
     columns = axis(width, factor, edge, trim, fields.device)
-    upper = fields.index_select(2, rows.first) * rows.low[:, None]
-    lower = fields.index_select(2, rows.second) * rows.high[:, None]
-    total = upper.index_select(3, columns.first).mul_(columns.low)
-    total += upper.index_select(3, columns.second).mul_(columns.high)
-    total += lower.index_select(3, columns.first).mul_(columns.low)
-    total += lower.index_select(3, columns.second).mul_(columns.high)
+    # Columns first, while values are narrow; scipy's order of the products differs in float64's last bits only.
+    wide = _take_columns(fields, columns.first) * columns.low
+    wide += _take_columns(fields, columns.second) * columns.high
+    total = wide.index_select(2, rows.first).mul_(rows.low[:, None])
+    total += wide.index_select(2, rows.second).mul_(rows.high[:, None])
     return total.to(fields.dtype)
+
+
+def _take_columns(fields: Tensor, places: Tensor) -> Tensor:
+    # Twice as fast as `index_select`, on a CPU.
+    return fields.gather(3, places.expand(*fields.shape[:3], len(places)))
 
 
 @lru_cache(maxsize=256)
