@@ -13,6 +13,7 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pieces import by_pixels
 
 _LARGE = levels(0.1, 0.2, 0.3, 0.4, 0.5)
 _V, _T, _P, _Q = range(4)
@@ -41,7 +42,7 @@ class Brightness(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the brighter values."""
         (shift,) = constants
-        return raise_value(values, shift)
+        return by_pixels(values, lambda pixels: raise_value(pixels, shift))
 
 
 class Saturate(Corruption):
@@ -67,7 +68,8 @@ class Saturate(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the more or less colourful values."""
         factor, shift = constants
-        return stretch_saturation(values, factor, shift, keep_grey=self.params.mode == "fixed")
+        fixed = self.params.mode == "fixed"
+        return by_pixels(values, lambda pixels: stretch_saturation(pixels, factor, shift, keep_grey=fixed))
 
 
 class _Hsv(NamedTuple):

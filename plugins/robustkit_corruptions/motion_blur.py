@@ -50,6 +50,9 @@ class MotionBlur(Corruption):
         return smeared if ported else smeared.round_()
 
 
+_CACHED = 1 << 16
+
+
 class Line(NamedTuple):
     """What is averaged: weights, and how far each tap lies down and to the right."""
 
@@ -115,11 +118,14 @@ def _along(path: Line, field: NDArray[np.float64]) -> NDArray[np.float64]:
     left, right = max(0, -min(path.right)), max(0, *path.right)
     _, height, width = field.shape
     result = np.zeros(field.shape)
-    product = np.empty((height, width))
-    for plane, total in zip(field, result, strict=True):
-        padded = np.pad(plane, ((top, bottom), (left, right)), mode="edge")
+    # Small planes together, large ones one by one: each pass over them is to stay in the processor's cache.
+    size = max(1, _CACHED // (height * width))
+    for start in range(0, len(field), size):
+        total = result[start : start + size]
+        padded = np.pad(field[start : start + size], ((0, 0), (top, bottom), (left, right)), mode="edge")
+        product = np.empty_like(total)
         for weight, down, across in zip(*path, strict=True):
-            view = padded[top + down : top + down + height, left + across : left + across + width]
+            view = padded[:, top + down : top + down + height, left + across : left + across + width]
             np.add(total, np.multiply(view, weight, out=product), out=total)
     return result
 

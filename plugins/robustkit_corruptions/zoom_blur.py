@@ -8,6 +8,7 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pieces import by_planes
 from robustkit_corruptions.zoom import clipped_zoom
 
 
@@ -38,9 +39,11 @@ class ZoomBlur(Corruption):
         reference = self.params.mode == "reference"
         ported = reference and self.profile(values.shape[1:]) == "imagecorruptions"
         factors = np.arange(1, end, step).tolist()
-        total = torch.zeros_like(values)
-        for factor in factors:
-            total += clipped_zoom(values, factor, edge=reference, trim="end" if ported else "centre")
-        if not reference:
-            return total.div_(len(factors))
-        return total.add_(values).div_(len(factors) + 1)
+
+        def blurred(planes: Tensor) -> Tensor:
+            total = torch.zeros_like(planes)
+            for factor in factors:
+                total += clipped_zoom(planes, factor, edge=reference, trim="end" if ported else "centre")
+            return total.add_(planes).div_(len(factors) + 1) if reference else total.div_(len(factors))
+
+        return by_planes(values, blurred)
