@@ -13,10 +13,11 @@ from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
 from robustkit.analysis.conditions import describe_conditions
 from robustkit.analysis.gaps import find_gaps
 from robustkit.analysis.intervals import mean_interval
-from robustkit.analysis.members import Member, Team, find_members, gather_teams, mean_of, printable
+from robustkit.analysis.members import Member, find_members, mean_of, printable
 from robustkit.analysis.resample import bootstrap_means, correct_shares
 from robustkit.analysis.runs import ACCURACY, Run
 from robustkit.analysis.scopes import Seeds, find_scopes, headline, share_conditions
+from robustkit.analysis.teams import Team, gather_teams
 
 
 def compare_runs(runs: Sequence[Run]) -> list[Comparison]:
@@ -82,7 +83,8 @@ def _caveats(teams: Sequence[Team]) -> tuple[str, ...]:
 
 def _present(run: Run, members: Collection[Member]) -> dict[str, Mapping[str, object]]:
     """Return the conditions of a run for which there is any row."""
-    seen = {condition for member in members if member.run is run for condition, _ in member.rows}
+    evaluations = [each for member in members for each in member.evaluations if each.run is run]
+    seen = {condition for each in evaluations for condition, _ in each.rows}
     return {text: facts for text, facts in run.manifest["conditions"].items() if text in seen}
 
 
@@ -163,24 +165,27 @@ def _metrics(teams: Sequence[Team]) -> dict[tuple[str, str, str], Measured]:
 def _metric(team: Team, condition: str, metric: str) -> Measured:
     values = [member.value(condition, member.seeds(condition, metric), metric) for member in team.members]
     if len(team.members) > 1:
-        return of_group([member.name for member in team.members], values, _bounds(team.members[0].run, metric))
+        return of_group([member.name for member in team.members], values, _bounds(team.members[0], condition, metric))
     member = team.members[0]
     rows = list(member.rows[condition, metric].values())
     # A mean over seeds has no interval here: the seeds share their samples.
     low, high = (rows[0]["ci_low"], rows[0]["ci_high"]) if len(rows) == 1 else (None, None)
-    method = _declared(member.run, metric).get("interval", "")
+    method = _declared(member, condition, metric).get("interval", "")
     # Reports make a bootstrap of their own, from which a metric's must be told.
     method = "metric-bootstrap" if method == "bootstrap" else method
     return Measured(value=values[0], low=low, high=high, n=rows[0]["n"], method=method, over="samples")
 
 
-def _declared(run: Run, metric: str) -> Mapping[str, Any]:
+def _declared(member: Member, condition: str, metric: str) -> Mapping[str, Any]:
+    """Return what the run that a metric's rows are from says about the metric."""
+    seeds = member.rows.get((condition, metric), {})
+    run = member.source(condition, metric, next(iter(seeds))).run if seeds else member.evaluations[0].run
     found: Mapping[str, Any] = run.manifest["metrics"].get(metric.partition("@")[0], {})
     return found
 
 
-def _bounds(run: Run, metric: str) -> tuple[float, float]:
-    low, high = _declared(run, metric).get("bounds") or (None, None)
+def _bounds(member: Member, condition: str, metric: str) -> tuple[float, float]:
+    low, high = _declared(member, condition, metric).get("bounds") or (None, None)
     return (-np.inf if low is None else low, np.inf if high is None else high)
 
 

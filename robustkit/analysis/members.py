@@ -1,10 +1,10 @@
-"""The models of several runs, named without clashes, and gathered into groups of training seeds."""
+"""The models of several runs: what is one model in all of them is one here, and no two have the same name."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,68 @@ from numpy.typing import NDArray
 
 from robustkit.analysis.runs import ACCURACY, Run
 
+Rows = dict[tuple[str, str], dict[int, dict[str, Any]]]
+"""Rows of the results table by (condition, metric), then by seed."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Member:
-    """One model of one run.
+class Evaluation:
+    """One model as one run has evaluated it.
 
     Attributes:
-        name: unique among the models that it is compared with.
-        model: its name in its run.
-        dataset: what it was evaluated on.
         run: where its results are.
-        rows: its rows by (condition, metric), then by seed.
+        dataset: what it was evaluated on.
+        model: its name in its run.
+        rows: its results.
     """
 
-    name: str
-    model: str
-    dataset: str
     run: Run
-    rows: dict[tuple[str, str], dict[int, dict[str, Any]]]
-    _correct: dict[tuple[str, int], NDArray[np.float64] | None] = field(default_factory=dict)
+    dataset: str
+    model: str
+    rows: Rows
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the manifest says about the model."""
         found: dict[str, Any] = self.run.manifest["models"][self.model]
         return found
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the model was meant as one of several that differ in their training seed."""
+        # Without a group the manifest repeats the name; a training seed says that a group was meant.
+        return (self.facts.get("group") or self.model) != self.model or self.facts.get("training_seed") is not None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What decides the model's answers: two evaluations that share it are of one and the same model."""
+        run = self.run.manifest.get("identity", {})
+        return self.facts.get("identity") or {"weights": self.facts["sha256"]}, run.get("precision"), run.get("view")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Member:
+    """One model.
+
+    Attributes:
+        name: unique among the models that it is compared with.
+        evaluations: what is known of it, at least one; where two have a result, that of the first counts.
+        rows: the results of all of them.
+    """
+
+    name: str
+    evaluations: tuple[Evaluation, ...]
+    rows: Rows
+    _correct: dict[tuple[str, int], NDArray[np.float64] | None] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says about the model."""
+        return self.evaluations[0].facts
+
+    def source(self, condition: str, metric: str, seed: int) -> Evaluation:
+        """Return the evaluation that a row is from."""
+        return next(each for each in self.evaluations if seed in each.rows.get((condition, metric), {}))
 
     def seeds(self, condition: str, metric: str = ACCURACY) -> set[int]:
         """Return the seeds under which there is a defined value."""
@@ -54,25 +91,13 @@ class Member:
         for seed in sorted(self.rows.get((condition, ACCURACY), {}).keys() & set(seeds)):
             key = (condition, seed)
             if key not in self._correct:
-                self._correct[key] = self.run.correct(self.model, self.dataset, condition, seed)
+                source = self.source(condition, ACCURACY, seed)
+                self._correct[key] = source.run.correct(source.model, source.dataset, condition, seed)
             vector = self._correct[key]
             if vector is None:
                 return None
             found.append(vector)
         return np.mean(found, axis=0) if found else None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Team:
-    """One line of the comparison: a model, or a group of models that differ in their training seed.
-
-    Attributes:
-        name: unique in the comparison.
-        members: one, or at least two for a group.
-    """
-
-    name: str
-    members: tuple[Member, ...]
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
@@ -86,20 +111,21 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 
 
 def find_members(runs: Sequence[tuple[Run, str]]) -> tuple[list[Member], list[str]]:
-    """Return the models of the given (run, dataset) pairs, and notes on what was renamed."""
-    found = [(run, dataset, model) for run, dataset in runs for model in run.manifest["models"]]
-    counts = Counter(printable(model) for _, _, model in found)
+    """Return the models of the given (run, dataset) pairs, and notes on what was renamed or merged."""
+    found = _models([_evaluation(*each, model) for each in runs for model in each[0].manifest["models"]])
+    counts = Counter(printable(each[0].model) for each in found)
     members = []
-    for run, dataset, model in found:
-        plain = printable(model)
-        name = f"{plain} ({run.name})" if counts[plain] > 1 else plain
-        members.append(Member(name=name, model=model, dataset=dataset, run=run, rows=_index(run, dataset, model)))
+    for evaluations in found:
+        name = printable(evaluations[0].model)
+        if counts[name] > 1:
+            name = f"{name} ({evaluations[0].run.name})"
+        members.append(Member(name=name, evaluations=tuple(evaluations), rows=_merge(evaluations)))
     notes = [
         f"{count} runs have a model called '{name}': the run stands behind its name"
         for name, count in counts.items()
         if count > 1
     ]
-    return members, notes
+    return members, notes + [_merged(each) for each in found if len(each) > 1]
 
 
 def printable(name: str) -> str:
@@ -111,98 +137,64 @@ def printable(name: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
 
 
-def _index(run: Run, dataset: str, model: str) -> dict[tuple[str, str], dict[int, dict[str, Any]]]:
-    rows: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+def _evaluation(run: Run, dataset: str, model: str) -> Evaluation:
+    rows: Rows = {}
     for row in run.rows:
         if row["model"] == model and row["dataset"] == dataset:
             rows.setdefault((row["condition"], row["metric"]), {})[row["seed"]] = row
-    return rows
+    return Evaluation(run=run, dataset=dataset, model=model, rows=rows)
 
 
-def gather_teams(members: Sequence[Member]) -> tuple[list[Team], list[str]]:
-    """Return models and groups in order of appearance, and notes on what was left out of a group.
+def _models(evaluations: Sequence[Evaluation]) -> list[list[Evaluation]]:
+    """Return the evaluations of each model together.
 
-    Only models of one group name and one recipe are replicates, and each of their training seeds counts once.
+    Within a run two names of one model are kept apart, as they were asked for, unless they are training seeds of a
+    group: those count once.
     """
-    seen: dict[_Key, list[Member]] = {}
-    teams: dict[_Key, list[Member]] = {}
-    notes = []
-    for member in members:
-        key = _key(member)
-        others = seen.setdefault(key, [])
-        if twin := next((each for each in others if _weights(each) == _weights(member)), None):
-            notes.append(f"{member.name} has the same weights as {twin.name}: group '{key.name}' counts them once")
-            continue
-        rival = next((each for each in others if _seed(each) is not None and _seed(each) == _seed(member)), None)
-        others.append(member)
-        if rival:
-            notes.append(
-                f"{member.name} has the recipe and the training seed of {rival.name}, so it is no replicate: "
-                f"it stands beside group '{key.name}' on its own"
-            )
-            key = replace(key, alone=member.name)
-        teams.setdefault(key, []).append(member)
-    return _named(teams), notes + _splits(seen)
+    models: list[list[Evaluation]] = []
+    for each in evaluations:
+        same = [model for model in models if model[0].identity == each.identity and _may_join(each, model)]
+        same.sort(key=lambda model: model[0].model != each.model)
+        if same:
+            same[0].append(each)
+        else:
+            models.append([each])
+    return models
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Key:
-    """What replicates share.
-
-    Attributes:
-        name: of the group, or of the model where no group was meant.
-        grouped: whether one was.
-        recipe: digest of all of the training but its seed; empty where the checkpoint does not say.
-        alone: name of a model that is no replicate.
-    """
-
-    name: str
-    grouped: bool
-    recipe: str = ""
-    alone: str = ""
+def _may_join(evaluation: Evaluation, model: Sequence[Evaluation]) -> bool:
+    return evaluation.grouped or all(each.run is not evaluation.run for each in model)
 
 
-def _key(member: Member) -> _Key:
-    group = member.facts.get("group") or member.model
-    # Without a group the manifest repeats the name; a training seed says that a group was meant.
-    if group == member.model and _seed(member) is None:
-        return _Key(name=member.name, grouped=False)
-    recipe = str((member.facts.get("training") or {}).get("recipe") or "")
-    return _Key(name=printable(group), grouped=True, recipe=recipe)
+def _merge(evaluations: Sequence[Evaluation]) -> Rows:
+    merged: Rows = {}
+    for each in evaluations:
+        for key, by_seed in each.rows.items():
+            merged[key] = by_seed | merged.get(key, {})
+    return merged
 
 
-def _seed(member: Member) -> Any:
-    return member.facts.get("training_seed")
+def _merged(evaluations: Sequence[Evaluation]) -> str:
+    """Return a note on evaluations of one model, and on how many of their results contradict one another."""
+    names, runs = (
+        list(dict.fromkeys(each))
+        for each in ([printable(one.model) for one in evaluations], [one.run.name for one in evaluations])
+    )
+    where = f" in runs {', '.join(runs)}" if len(runs) > 1 else ""
+    text = (
+        f"{names[0]} is the same model{where}"
+        if len(names) == 1
+        else f"{', '.join(names)} have the same weights{where}"
+    )
+    differing = _differing(evaluations)
+    first = f"; {differing} result(s) differ, of which the first counts" if differing else ""
+    return f"{text}: they are one model, with the results of all{first}"
 
 
-def _weights(member: Member) -> Any:
-    return member.facts.get("identity", {}).get("weights") or member.facts["sha256"]
-
-
-def _splits(seen: Mapping[_Key, Sequence[Member]]) -> list[str]:
-    """Return one note for each group name that models of different recipes share."""
-    recipes: dict[str, list[str]] = {}
-    for key, members in seen.items():
-        if key.grouped:
-            recipes.setdefault(key.name, []).append(", ".join(member.name for member in members))
-    return [
-        f"the models of group '{name}' were trained by different recipes, so they are no replicates of one another "
-        f"and the group is split: {' | '.join(parts)}"
-        for name, parts in recipes.items()
-        if len(parts) > 1
-    ]
-
-
-def _named(teams: Mapping[_Key, Sequence[Member]]) -> list[Team]:
-    names: dict[str, Team] = {}
-    counts: Counter[str] = Counter()
-    for key, members in teams.items():
-        # A group with a single model is that model: there is nothing to average.
-        name, kind = members[0].name, " (model)"
-        if len(members) > 1:
-            counts[key.name] += 1
-            name, kind = f"{key.name} ({counts[key.name]})" if counts[key.name] > 1 else key.name, " (group)"
-        while name in names:
-            name += kind
-        names[name] = Team(name=name, members=tuple(members))
-    return list(names.values())
+def _differing(evaluations: Sequence[Evaluation]) -> int:
+    values: dict[tuple[Any, ...], set[float | None]] = {}
+    for each in evaluations:
+        for key, by_seed in each.rows.items():
+            for seed, row in by_seed.items():
+                values.setdefault((*key, seed), set()).add(row["value"])
+    return sum(len(found) > 1 for found in values.values())

@@ -76,7 +76,10 @@ def test_a_report_can_be_written_again(robustkit: Any, run: Path) -> None:
 
 
 def test_several_runs_are_merged_and_told_apart(robustkit: Any, run: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(run, tmp_path / "other")
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    models = json.loads((other / "manifest.json").read_text())["models"]
+    models["net"]["identity"]["weights"] = "others"
+    spoil(other, models=models)
     robustkit("report", run, other).assert_error(2, "several runs", "-o DIR")
     result = robustkit("report", run, other, "-o", "both", "-r", "csv")
     assert result.code == 0
@@ -84,6 +87,13 @@ def test_several_runs_are_merged_and_told_apart(robustkit: Any, run: Path, tmp_p
     table = (tmp_path / "both" / "tables" / "results.csv").read_text()
     assert "net (run)" in table
     assert "net (other)" in table
+
+
+def test_the_same_model_in_two_runs_is_one(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "other")
+    result = robustkit("report", run, other, "-o", "both", "-r", "csv")
+    assert "net is the same model in runs run, other" in result.err
+    assert (tmp_path / "both" / "tables" / "results.csv").read_text().splitlines()[1].startswith("net,")
 
 
 def test_failed_cells_are_on_the_page_and_on_stderr(robustkit: Any, run: Path) -> None:

@@ -253,3 +253,69 @@ def test_an_interval_says_what_it_is_over(make_run: Any) -> None:
 def test_runs_on_other_samples_are_not_compared(make_run: Any) -> None:
     paths = [make_run({"a": {"clean": [1, 0, 1][:n]}}, name=f"n{n}") for n in (2, 3)]
     assert [comparison.samples for comparison in compare_runs(read_runs(paths))] == [2, 3]
+
+
+def twins(make_run: Any, *models: dict[str, Any], facts: dict[str, Any], **changes: Any) -> list[Path]:
+    """Return one run for each of the given results of the same model."""
+    same = {"sha256": "same", "identity": {"weights": "same", "model": "toy/net"}, **facts}
+    return [
+        make_run({"net": correct}, name=name, facts={"net": same}, **changes)
+        for name, correct in zip(("first", "second"), models, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("facts", [{}, {"training_seed": 0, "training": {"recipe": "r"}}])
+def test_the_same_model_in_two_runs_is_one_with_the_conditions_of_both(make_run: Any, facts: dict[str, Any]) -> None:
+    fog, attack = "c/fog:severity=1", "a/pgd:eps=0.1"
+    runs = twins(make_run, {"clean": [1, 0, 1, 0], fog: [1, 1, 1, 0]}, {attack: [1, 0, 0, 0]}, facts=facts)
+    comparison = compare(*runs)
+    (subject,) = comparison.subjects
+    assert subject.name == "net"
+    assert [comparison.of(subject, scope).value for scope in (CLEAN, MEAN, attack)] == [0.5, 0.75, 0.25]
+    assert comparison.headline == (CLEAN, MEAN, attack)
+    assert "in runs first, second" in comparison.notes[0]
+    assert "differ" not in comparison.notes[0]
+
+
+def test_results_that_both_runs_have_count_once_and_the_difference_is_told(make_run: Any) -> None:
+    noise = "c/f:severity=1"
+    first, second = {"clean": [1] * 4, f"{noise}@0": [1, 1, 0, 0]}, {"clean": [1, 1, 1, 0], f"{noise}@1": [0] * 4}
+    comparison = compare(*twins(make_run, first, second, facts={}))
+    (subject,) = comparison.subjects
+    assert comparison.of(subject, CLEAN).value == 1.0
+    merged = comparison.of(subject, noise)
+    assert (merged.value, merged.method) == (0.25, "bootstrap")
+    assert "1 result(s) differ" in comparison.notes[0]
+
+
+def test_a_group_gains_the_conditions_of_a_second_run(make_run: Any) -> None:
+    attack = "a/pgd:eps=0.1"
+    facts = {f"m{seed}": trained(seed) for seed in (0, 1)}
+    same = {name: {**each, "identity": {"weights": name}} for name, each in facts.items()}
+    runs = [
+        make_run({name: {condition: [1, 0]} for name in facts}, facts=same, name=condition[:1])
+        for condition in ("clean", attack)
+    ]
+    comparison = compare(*runs)
+    assert teams(comparison) == {"net": ("m0", "m1")}
+    assert comparison.of(comparison.subjects[0], attack).value == 0.5
+
+
+@pytest.mark.parametrize("identity", [{"precision": "float16"}, {"view": {"resize": 32}}])
+def test_the_same_weights_run_otherwise_are_another_model(make_run: Any, identity: dict[str, Any]) -> None:
+    same = {"net": {"identity": {"weights": "same"}}}
+    paths = [
+        make_run({"net": {"clean": [1, 0]}}, name=name, facts=same, identity={"samples": "all", **more})
+        for name, more in (("first", {}), ("second", identity))
+    ]
+    assert [subject.name for subject in compare(*paths).subjects] == ["net (first)", "net (second)"]
+
+
+def test_metrics_of_a_merged_model_are_described_by_the_run_that_they_are_from(make_run: Any) -> None:
+    cell = {"model": "net", "dataset": "toy", "condition": CLEAN, "seed": 0, "n": 2, "ci_low": 0.1, "ci_high": 0.3}
+    plain, *_ = twins(make_run, {"clean": [1, 0]}, {"clean": [1, 0]}, facts={})
+    metrics = {"metrics/nll": {"interval": "student-t", "bounds": [0.0, None]}}
+    row = {**cell, "metric": "metrics/nll", "value": 0.2}
+    _, richer = twins(make_run, {"clean": [1, 0]}, {"clean": [1, 0]}, facts={}, rows=[row], metrics=metrics)
+    comparison = compare(plain, richer)
+    assert comparison.metric(comparison.subjects[0], CLEAN, "metrics/nll").method == "student-t"
