@@ -13,11 +13,12 @@ from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
 from robustkit.analysis.conditions import describe_conditions
 from robustkit.analysis.gaps import find_gaps
 from robustkit.analysis.intervals import mean_interval
-from robustkit.analysis.members import Member, find_members, mean_of, printable
+from robustkit.analysis.members import Member, find_members, mean_of
 from robustkit.analysis.resample import bootstrap_means, correct_shares
 from robustkit.analysis.runs import ACCURACY, Run
 from robustkit.analysis.scopes import Seeds, find_scopes, headline, share_conditions
 from robustkit.analysis.teams import Team, gather_teams
+from robustkit.texts import printable
 
 
 def compare_runs(runs: Sequence[Run]) -> list[Comparison]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.analysis.runs import ACCURACY, Run
+from robustkit.texts import printable
 
 Rows = dict[tuple[str, str], dict[int, dict[str, Any]]]
 """Rows of the results table by (condition, metric), then by seed."""
@@ -126,15 +127,6 @@ def find_members(runs: Sequence[tuple[Run, str]]) -> tuple[list[Member], list[st
         if count > 1
     ]
     return members, notes + [_merged(each) for each in found if len(each) > 1]
-
-
-def printable(name: str) -> str:
-    r"""Return a name on one line, without control characters: names come from files of unknown origin.
-
-    >>> printable("a\n b\x00")
-    'a b'
-    """
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
 
 
 def _evaluation(run: Run, dataset: str, model: str) -> Evaluation:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from robustkit.analysis.conditions import short_names
-from robustkit.analysis.members import printable
 from robustkit.analysis.runs import Run
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
+from robustkit.texts import printable
 
 
 def provenance(runs: Sequence[Run]) -> tuple[TableSpec, ...]:

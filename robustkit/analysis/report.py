@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 from robustkit.analysis.comparison import Comparison
 from robustkit.analysis.measure import compare_runs
@@ -19,6 +20,9 @@ from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
 from robustkit.analysis.tables import conditions_table, parts_table, results_table_spec
 from robustkit.analysis.tradeoff import tradeoff_figure
 from robustkit.analysis.verdict import verdict
+from robustkit.texts import printable_lines
+
+T = TypeVar("T")
 
 FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "tradeoff": tradeoff_figure,
@@ -42,7 +46,7 @@ def load_report(*runs: str | os.PathLike[str]) -> Report:
     """
     found = read_runs([Path(run) for run in runs])
     try:
-        return _report(found)
+        return _printable(_report(found))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise malformed(Path(runs[0]) if len(runs) == 1 else Path(", ".join(map(str, runs))), error) from error
 
@@ -62,6 +66,18 @@ def _report(runs: Sequence[Run]) -> Report:
         notes=(*merged, *apart, *(note for run in runs for note in run.notes), *estimate_notes(runs)),
         provenance=provenance(runs),
     )
+
+
+def _printable(spec: T) -> T:
+    """Return a spec whose texts are all printable: much of it is what manifests say, and those come from anywhere."""
+    found: object = spec
+    if isinstance(spec, str):
+        found = printable_lines(spec)
+    elif isinstance(spec, tuple):
+        found = tuple(_printable(item) for item in spec)
+    elif is_dataclass(spec) and not isinstance(spec, type):
+        found = type(spec)(**{each.name: _printable(getattr(spec, each.name)) for each in fields(spec)})
+    return cast("T", found)
 
 
 def _study_names(comparisons: Sequence[Comparison]) -> list[str]:

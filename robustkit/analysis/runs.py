@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from robustkit.analysis.intervals import wilson_interval
 from robustkit.errors import DataError
 from robustkit.store import RunFolder
+from robustkit.texts import printable
 
 ACCURACY = "metrics/accuracy"
 
@@ -71,7 +72,16 @@ def _names(paths: Sequence[Path]) -> list[str]:
         counts = Counter(names)
         names = ["/".join(each[-depth:]) if counts[name] > 1 else name for each, name in zip(parts, names, strict=True)]
         depth += 1
-    return names
+    return _shown(names)
+
+
+def _shown(names: Sequence[str]) -> list[str]:
+    """Return the names as reports can print them, still different from one another."""
+    shown: list[str] = []
+    for name in (printable(each) or "run" for each in names):
+        taken = sum(other == name or other.startswith(f"{name} (") for other in shown)
+        shown.append(f"{name} ({taken + 1})" if taken else name)
+    return shown
 
 
 def _read_run(path: Path, name: str) -> Run:

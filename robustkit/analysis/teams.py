@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robustkit.analysis.members import Member, printable
+from robustkit.analysis.members import Member
+from robustkit.texts import printable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

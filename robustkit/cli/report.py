@@ -10,6 +10,7 @@ import click
 
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 from robustkit.errors import ConfigError, PluginError, RobustkitError
+from robustkit.texts import printable
 
 if TYPE_CHECKING:
     from robustkit.analysis.specs import Report
@@ -79,7 +80,9 @@ def write_report(
     files = []
     for place, (name, writer) in enumerate(writers, start=1):
         written = write(name, writer, report, folder)
-        click.echo(f"robustkit: [{place}/{len(writers)}] {name}: {len(written)} file(s) in {folder}", err=True)
+        click.echo(
+            f"robustkit: [{place}/{len(writers)}] {name}: {len(written)} file(s) in {printable(str(folder))}", err=True
+        )
         files += written
     return report, files
 

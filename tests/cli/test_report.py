@@ -172,3 +172,19 @@ def test_a_report_needs_no_torch(run: Path) -> None:
 @pytest.mark.parametrize("name", ["report", "plot"])
 def test_help_is_there(robustkit: Any, name: str) -> None:
     assert f"robustkit {name}" in robustkit(name, "--help").out
+
+
+def test_what_a_foreign_run_says_steers_no_terminal_and_breaks_no_page(robustkit: Any, run: Path) -> None:
+    bad = "\x1b[31mred"
+    run = run.rename(run.with_name(f"run{bad}"))
+    notes = [{"model": "net", "condition": "clean", "metric": bad, "note": bad}]
+    spoil(run, status=f"interrupted {bad}", notes=notes, failures=[{**notes[0], "seed": 0, "error": bad}])
+    for command in (("report", "-r", "html", "-r", "figures:formats=svg"), ("show",)):
+        result = robustkit(command[0], run, *command[1:])
+        assert result.code == 0, result.err
+        assert "red" in result.err + result.out
+        # stdout of `report` is the path as it is, for scripts.
+        assert "\x1b" not in (result.err if command[0] == "report" else result.err + result.out)
+    written = [path for path in (run / "report").rglob("*") if path.suffix in (".html", ".svg")]
+    assert len(written) == 3
+    assert not [path for path in written if "\x1b" in path.read_text("utf8")]

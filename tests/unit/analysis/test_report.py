@@ -198,3 +198,36 @@ def test_a_model_without_normalisation_shows_a_dash(make_run: Any) -> None:
     table = next(table for table in report.provenance if table.id == "models")
     place = [column.title for column in table.columns].index("normalisation")
     assert table.rows[0][place].text == "–"
+
+
+def texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in texts(item)]
+    return [text for item in value for text in texts(item)] if isinstance(value, list) else []
+
+
+def test_no_text_of_a_report_can_steer_a_terminal_or_break_a_page(make_run: Any) -> None:
+    bad = "\x1b[31mred\u202e\x00"
+    correct = {"clean": HALF, "c/f:severity=1": NONE}
+    paths = [
+        make_run(
+            {f"net{bad}": correct},
+            name=f"run{number}{bad.strip(chr(0))}",
+            facts={f"net{bad}": {"checkpoint": bad, "training": {"trainer": bad, "caveat": bad}}},
+            status=f"interrupted{bad}",
+            failures=[{"model": bad, "condition": bad, "seed": 0, "error": bad}],
+            notes=[{"model": bad, "condition": "clean", "metric": bad, "note": bad}],
+            command=[bad],
+        )
+        for number in (1, 2)
+    ]
+    found = texts(json.loads(spec_to_json(load_report(*paths))))
+    assert any("red" in text for text in found)
+    assert not [text for text in found if not text.replace("\n", "").isprintable()]
+
+
+def test_folders_whose_names_print_alike_are_told_apart(make_run: Any) -> None:
+    paths = [make_run({"net": {"clean": HALF}}, name=name) for name in ("a\x01", "a\x02", "\x03")]
+    assert load_report(*paths).runs == ("a", "a (2)", "run")
