@@ -86,7 +86,9 @@ def _shown(names: Sequence[str]) -> list[str]:
 
 def _read_run(path: Path, name: str) -> Run:
     folder = RunFolder(path)
-    manifest, rows = folder.read_manifest(), folder.read_results()
+    manifest = folder.read_manifest()
+    _check_kind(path, manifest)
+    rows = folder.read_results()
     try:
         _check_rows(rows, manifest)
         notes = _notes(name, manifest)
@@ -98,6 +100,19 @@ def _read_run(path: Path, name: str) -> Run:
     if not rows:
         raise DataError(f"{path} has no results yet", "finish it: robustkit eval --resume with the same command")
     return Run(name=name, folder=folder, manifest=manifest, rows=rows, notes=notes)
+
+
+def _check_kind(path: Path, manifest: dict[str, Any]) -> None:
+    """Check that the folder holds an evaluation.
+
+    Raises:
+        DataError: it holds a training.
+    """
+    if manifest.get("kind") == "training":
+        raise DataError(
+            f"{path} was made by 'robustkit train': it holds a trained model, and no evaluation to report on",
+            f"evaluate the model first: robustkit eval {path / 'model.safetensors'} --data DATA -o RUN",
+        )
 
 
 def _check_rows(rows: list[dict[str, Any]], manifest: dict[str, Any]) -> None:

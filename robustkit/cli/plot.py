@@ -50,18 +50,27 @@ def command(
     if figure not in FIGURES:
         raise ConfigError(f"unknown figure '{figure}'", did_you_mean(figure, FIGURES) or f"one of {', '.join(FIGURES)}")
 
-    from robustkit.cli.report import read_report, report_folder, write
+    from robustkit.cli.report import distinct, read_report, report_folder
+    from robustkit.cli.run_reporter import run_reporter
     from robustkit.host.validate import build
 
+    runs = distinct(runs)
     folder = report_folder(runs, out)
     host = load_plugins(include, no_plugin, strict_plugins)
     entry = host.catalog.find("reporter", "reports/figures")
-    formats = [form.strip() for form in look.pop("formats").split(",") if form.strip()]
+    formats = _formats(look.pop("formats"))
     writer = build(entry, {**look, "formats": formats, "figure": [figure]})
     report = read_report(runs)
     _check_drawn(report, figure)
-    files = [str(path) for path in write(entry.qualified, writer, report, folder)]
+    files = [str(path) for path in run_reporter(entry.qualified, writer, report, folder)]
     click.echo(json.dumps({"figure": figure, "files": files}) if as_json else "\n".join(files))
+
+
+def _formats(text: str) -> list[str]:
+    formats = [form.strip() for form in text.split(",") if form.strip()]
+    if not formats:
+        raise ConfigError(f"--format '{text}' names no file format", "give at least one of pdf, svg, png")
+    return formats
 
 
 def _check_drawn(report: Report, figure: str) -> None:

@@ -188,3 +188,72 @@ def test_what_a_foreign_run_says_steers_no_terminal_and_breaks_no_page(robustkit
     written = [path for path in (run / "report").rglob("*") if path.suffix in (".html", ".svg")]
     assert len(written) == 3
     assert not [path for path in written if "\x1b" in path.read_text("utf8")]
+
+
+def test_a_training_folder_is_told_from_an_evaluation(robustkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "fcl").mkdir()
+    (tmp_path / "fcl" / "manifest.json").write_text(json.dumps({"schema": 1, "kind": "training", "status": "finished"}))
+    for command in (("report",), ("plot", "--figure", "tradeoff")):
+        result = robustkit(command[0], "fcl", *command[1:])
+        result.assert_error(2, "fcl was made by 'robustkit train'", "robustkit eval fcl/model.safetensors --data")
+
+
+def test_a_run_that_is_named_twice_counts_once(robustkit: Any, run: Path) -> None:
+    run.with_name("link").symlink_to(run)
+    result = robustkit("report", run, f"{run}/", run.with_name("link"), "-r", "csv")
+    assert result.code == 0, result.err
+    assert "reading 1 run(s)" in result.err
+    assert "merged" not in result.err
+    assert result.out.strip() == str(run / "report")
+
+
+@pytest.mark.parametrize("formats", [",", " ", ""])
+def test_plot_without_any_format_is_refused(robustkit: Any, run: Path, formats: str) -> None:
+    result = robustkit("plot", run, "--figure", "severity", "--format", formats)
+    result.assert_error(2, "--format", "pdf, svg, png")
+
+
+REPORTER = """
+import os, robustkit
+from pathlib import Path
+
+def write(params):
+    def go(report, folder):
+        {body}
+    return go
+
+@robustkit.hookimpl
+def robustkit_reporters():
+    return [robustkit.Reporter(name="odd", summary="odd", target=write)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return str(folder)", "returned str, not a list of the files"),
+        ("return None", "returned NoneType"),
+        ("return [folder / 'absent.md']", "absent.md, which is not there"),
+        ("return [3]", "returned a list with int"),
+        ("p = folder.parent / 'beside.md'; p.write_text('x'); return [p]", "outside"),
+        ("return {}['x']", "KeyError"),
+        ("raise SystemExit(0)", "SystemExit"),
+    ],
+)
+def test_a_reporter_that_breaks_its_contract_is_refused(
+    robustkit: Any, run: Path, tmp_path: Path, body: str, said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(REPORTER.format(body=body))
+    result = robustkit("report", run, "--include", "odd.py", "-r", "odd")
+    result.assert_error(3, "reporter 'odd/odd'", said)
+
+
+def test_a_reporter_cannot_spoil_what_comes_after_it(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    spoils = "object.__setattr__(report.studies[0], 'dataset', 'spoilt'); os.chdir('/'); return []"
+    (tmp_path / "odd.py").write_text(REPORTER.format(body=spoils))
+    shutil.copytree(run, tmp_path / "relative")
+    result = robustkit("report", "relative", "--include", "odd.py", "-r", "odd", "-r", "markdown", "--json")
+    assert result.code == 0, result.err
+    assert result.json["files"] == ["relative/report/report.md"]
+    assert "spoilt" not in (tmp_path / "relative" / "report" / "report.md").read_text()
+    assert "spoilt" not in result.out
