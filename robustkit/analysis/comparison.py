@@ -73,6 +73,11 @@ class Measured:
     over: Literal["samples", "seeds", ""] = ""
     replicates: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def level(self) -> bool:
+        """Whether all training seeds of a group gave the same value, so that the seeds give no interval."""
+        return self.over == "seeds" and self.value is not None and self.low is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:

@@ -19,8 +19,9 @@ def find_gaps(
 ) -> dict[tuple[str, str], Difference]:
     """Return, for each headline scope and each subject but the best, how far the best is ahead.
 
-    Two groups of training seeds are compared by Welch's t-interval over the seeds; otherwise the percentile bootstrap
-    resamples samples, the same for both, which leaves the variation of training out.
+    Two groups of training seeds are compared by Welch's t-interval over the seeds; otherwise, and where the seeds of
+    both agree exactly, the percentile bootstrap resamples samples, the same for both, which leaves the variation of
+    training out.
     """
     found: dict[tuple[str, str], Difference] = {}
     for scope in comparison.headline:
@@ -48,10 +49,11 @@ def _behind(
     conditions = comparison.scopes[scope].conditions
     for name in others:
         if len(teams[best]) > 1 and len(teams[name]) > 1:
-            if interval := welch_interval(*(_values(accuracy[each].replicates) for each in (best, name))):
+            interval = welch_interval(*(_values(accuracy[each].replicates) for each in (best, name)))
+            if interval is not None:
                 # Accuracies cannot differ by more than 1.
                 ends[name] = (max(interval[0], -1.0), min(interval[1], 1.0), "welch")
-            continue
+                continue
         ahead, behind = (correct_shares(teams[each], conditions, seeds) for each in (best, name))
         if ahead is not None and behind is not None and ahead.shape == behind.shape:
             vectors[name] = ahead - behind

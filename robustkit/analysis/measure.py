@@ -24,9 +24,10 @@ from robustkit.texts import printable
 def compare_runs(runs: Sequence[Run]) -> list[Comparison]:
     """Return one comparison for each set of samples that the runs were evaluated on, in order of appearance.
 
-    Intervals, all at 95 %: of a group of training seeds Student's t over the seeds, cut off at 0 and 1; of a single
-    model under one condition and seed Wilson's, from the results table; of a mean over conditions or seeds the
-    percentile bootstrap over samples, with the same resampled samples for all conditions and models.
+    Intervals, all at 95 %: of a group of training seeds Student's t over the seeds, cut off at the ends of the scale,
+    or, where the seeds agree exactly, the widest that its models have over samples; of a single model under one
+    condition and seed Wilson's, from the results table; of a mean over conditions or seeds the percentile bootstrap
+    over samples, with the same resampled samples for all conditions and models.
     """
     together: dict[tuple[object, ...], list[tuple[Run, str]]] = {}
     for run in runs:
@@ -92,35 +93,47 @@ def _present(run: Run, members: Collection[Member]) -> dict[str, Mapping[str, ob
 def _accuracies(teams: Sequence[Team], scopes: Mapping[str, Scope], seeds: Seeds) -> dict[tuple[str, str], Measured]:
     found: dict[tuple[str, str], Measured] = {}
     for team in teams:
-        pending: dict[str, NDArray[np.float64]] = {}
-        for scope in scopes.values():
-            measured = _measure(team, scope, seeds)
-            if measured.value is not None and not measured.method and len(team.members) == 1:
-                vector = correct_shares(team.members, scope.conditions, seeds)
-                pending |= {} if vector is None else {scope.id: vector}
-            found[team.name, scope.id] = measured
-        for scope_id, (low, high) in zip(pending, bootstrap_means(list(pending.values())), strict=True):
-            found[team.name, scope_id] = replace(
-                found[team.name, scope_id], low=low, high=high, method="bootstrap", over="samples"
-            )
+        measured = _of_team(team, scopes, seeds) if len(team.members) > 1 else _alone(team.members[0], scopes, seeds)
+        found |= {(team.name, scope_id): each for scope_id, each in measured.items()}
     return found
 
 
-def _measure(team: Team, scope: Scope, seeds: Seeds) -> Measured:
+def _of_team(team: Team, scopes: Mapping[str, Scope], seeds: Seeds) -> dict[str, Measured]:
+    names = [member.name for member in team.members]
+    measured = {
+        scope.id: of_group(names, [_value(member, scope.conditions, seeds) for member in team.members], (0.0, 1.0))
+        for scope in scopes.values()
+    }
+    level = {scope_id: scopes[scope_id] for scope_id, each in measured.items() if each.level}
+    alone = [_alone(member, level, seeds) for member in team.members] if level else []
+    return measured | {each: over_samples(measured[each], [one[each] for one in alone]) for each in level}
+
+
+def _alone(member: Member, scopes: Mapping[str, Scope], seeds: Seeds) -> dict[str, Measured]:
+    """Return the accuracy of a single model under each scope, with intervals over samples."""
+    found = {scope.id: _measure(member, scope, seeds) for scope in scopes.values()}
+    pending: dict[str, NDArray[np.float64]] = {}
+    for scope_id, measured in found.items():
+        if measured.value is not None and not measured.method:
+            vector = correct_shares([member], scopes[scope_id].conditions, seeds)
+            pending |= {} if vector is None else {scope_id: vector}
+    for scope_id, (low, high) in zip(pending, bootstrap_means(list(pending.values())), strict=True):
+        found[scope_id] = replace(found[scope_id], low=low, high=high, method="bootstrap", over="samples")
+    return found
+
+
+def _measure(member: Member, scope: Scope, seeds: Seeds) -> Measured:
     """Return the value under a scope, with the interval unless that needs per-sample records."""
-    values = [_value(member, scope.conditions, seeds) for member in team.members]
-    if len(team.members) > 1:
-        return of_group([member.name for member in team.members], values)
-    member, only = team.members[0], scope.conditions[0]
+    value, only = _value(member, scope.conditions, seeds), scope.conditions[0]
     rows = [row for seed, row in member.rows.get((only, ACCURACY), {}).items() if seed in seeds[only]]
-    if values[0] is not None and len(scope.conditions) == 1 and len(rows) == 1:
+    if value is not None and len(scope.conditions) == 1 and len(rows) == 1:
         row = rows[0]
         low, high = row["ci_low"], row["ci_high"]
-        return Measured(value=values[0], low=low, high=high, n=row["n"], method="wilson", over="samples")
+        return Measured(value=value, low=low, high=high, n=row["n"], method="wilson", over="samples")
     n = next(
         (row["n"] for (_, metric), found in member.rows.items() if metric == ACCURACY for row in found.values()), 0
     )
-    return Measured(value=values[0], n=n)
+    return Measured(value=value, n=n)
 
 
 def _value(member: Member, conditions: Sequence[str], seeds: Seeds) -> float | None:
@@ -128,13 +141,13 @@ def _value(member: Member, conditions: Sequence[str], seeds: Seeds) -> float | N
 
 
 def of_group(
-    names: Sequence[str], values: Sequence[float | None], bounds: tuple[float, float] = (0.0, 1.0)
+    names: Sequence[str], values: Sequence[float | None], bounds: tuple[float, float] = (-np.inf, np.inf)
 ) -> Measured:
     """Return mean and Student's t-interval over training seeds; undefined unless every model has a value.
 
     Where all seeds gave the same value there is no interval: a point would claim certainty.
 
-    >>> group = of_group(["a", "b"], [0.5, 0.7])
+    >>> group = of_group(["a", "b"], [0.5, 0.7], (0, 1))
     >>> round(group.value, 2), group.low, group.high, group.n
     (0.6, 0.0, 1.0, 2)
     >>> of_group(["a", "b"], [0.5, None]).value
@@ -143,15 +156,35 @@ def of_group(
     if not known or len(known) < len(values):
         return Measured(value=None, n=len(values))
     low, high = mean_interval(known) if min(known) < max(known) else (None, None)
+    low, high = _cut(low, high, bounds)
     return Measured(
         value=float(np.mean(known)),
-        low=None if low is None else max(low, bounds[0]),
-        high=None if high is None else min(high, bounds[1]),
+        low=low,
+        high=high,
         n=len(known),
         method="student-t",
         over="seeds",
         replicates=tuple(zip(names, known, strict=True)),
     )
+
+
+def over_samples(group: Measured, alone: Sequence[Measured]) -> Measured:
+    """Return a group whose seeds agree with the widest interval over samples that its models have, if they have any.
+
+    Args:
+        group: what was measured over the seeds.
+        alone: the same of each model.
+    """
+    known = [(one.high - one.low, one) for one in alone if one.low is not None and one.high is not None]
+    if not known:
+        return group
+    _, widest = max(known, key=lambda pair: pair[0])
+    return replace(group, low=widest.low, high=widest.high, n=widest.n, method=widest.method, over="samples")
+
+
+def _cut(low: float | None, high: float | None, bounds: tuple[float, float]) -> tuple[float | None, float | None]:
+    """Return an interval cut off at the ends of the quantity's scale."""
+    return None if low is None else max(low, bounds[0]), None if high is None else min(high, bounds[1])
 
 
 def _metrics(teams: Sequence[Team]) -> dict[tuple[str, str, str], Measured]:
@@ -164,29 +197,39 @@ def _metrics(teams: Sequence[Team]) -> dict[tuple[str, str, str], Measured]:
 
 
 def _metric(team: Team, condition: str, metric: str) -> Measured:
+    having = [member for member in team.members if (condition, metric) in member.rows]
+    alone = [_metric_alone(member, condition, metric) for member in having]
+    if len(team.members) == 1:
+        return alone[0]
     values = [member.value(condition, member.seeds(condition, metric), metric) for member in team.members]
-    if len(team.members) > 1:
-        return of_group([member.name for member in team.members], values, _bounds(team.members[0], condition, metric))
-    member = team.members[0]
+    group = of_group([member.name for member in team.members], values, _bounds(having[0], condition, metric))
+    return over_samples(group, alone) if group.level else group
+
+
+def _metric_alone(member: Member, condition: str, metric: str) -> Measured:
     rows = list(member.rows[condition, metric].values())
     # A mean over seeds has no interval here: the seeds share their samples.
     low, high = (rows[0]["ci_low"], rows[0]["ci_high"]) if len(rows) == 1 else (None, None)
+    low, high = _cut(low, high, _bounds(member, condition, metric))
     method = _declared(member, condition, metric).get("interval", "")
     # Reports make a bootstrap of their own, from which a metric's must be told.
     method = "metric-bootstrap" if method == "bootstrap" else method
-    return Measured(value=values[0], low=low, high=high, n=rows[0]["n"], method=method, over="samples")
+    value = member.value(condition, member.seeds(condition, metric), metric)
+    return Measured(value=value, low=low, high=high, n=rows[0]["n"], method=method, over="samples")
 
 
 def _declared(member: Member, condition: str, metric: str) -> Mapping[str, Any]:
     """Return what the run that a metric's rows are from says about the metric."""
-    seeds = member.rows.get((condition, metric), {})
-    run = member.source(condition, metric, next(iter(seeds))).run if seeds else member.evaluations[0].run
+    run = member.source(condition, metric, next(iter(member.rows[condition, metric]))).run
     found: Mapping[str, Any] = run.manifest["metrics"].get(metric.partition("@")[0], {})
     return found
 
 
 def _bounds(member: Member, condition: str, metric: str) -> tuple[float, float]:
-    low, high = _declared(member, condition, metric).get("bounds") or (None, None)
+    """Return the ends of the scale of a metric, or of its part."""
+    declared = _declared(member, condition, metric)
+    of_parts = declared.get("part_bounds") or {}
+    low, high = of_parts.get(metric.partition("@")[2]) or declared.get("bounds") or (None, None)
     return (-np.inf if low is None else low, np.inf if high is None else high)
 
 

@@ -29,7 +29,7 @@ def cka_figure(comparison: Comparison) -> FigureSpec | Omission:
     if not chosen:
         return Omission(figure="cka", reason="CKA was not measured under a perturbation: evaluate with -m linear-cka")
     drawn = [point for _, _, series in chosen for each in series for point in each.points]
-    low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(-np.inf, 1.0))
+    low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(-1.0, 1.0))
     y = Axis(label="linear CKA", low=low, high=high)
     return FigureSpec(
         id="cka",

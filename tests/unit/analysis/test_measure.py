@@ -186,15 +186,84 @@ def test_welch_without_variance_is_undefined() -> None:
     assert welch_interval([0.5, 0.6], [0.25, 0.25]) is not None
 
 
-def test_groups_without_variance_over_seeds_have_no_interval_and_are_not_separable(make_run: Any) -> None:
-    correct = {f"{group}{seed}": {"clean": right} for group, right in (("a", [1, 1]), ("b", [1, 0])) for seed in (0, 1)}
-    comparison = compare(make_run(correct, facts={name: {"group": f"group-{name[0]}"} for name in correct}))
-    for subject in comparison.subjects:
-        measured = comparison.of(subject, CLEAN)
-        assert (measured.low, measured.high, measured.over) == (None, None, "seeds")
+def agreeing(make_run: Any, n: int = 40, **more: Any) -> Comparison:
+    """Return two groups whose seeds agree exactly in accuracy, but not in the samples."""
+    first, fog = [1] * (n // 2) + [0] * (n // 2), "c/f:severity="
+    correct = {
+        f"{group}{seed}": {"clean": right[::step], f"{fog}1": [0] * n, f"{fog}2": right[::step]}
+        for group, right in (("a", first), ("b", [1] * 6 + [0] * (n - 6)))
+        for seed, step in ((0, 1), (1, -1))
+    }
+    return compare(make_run(correct, facts={name: {"group": f"group-{name[0]}"} for name in correct}, **more))
+
+
+def test_a_group_whose_seeds_agree_has_the_interval_over_samples(make_run: Any) -> None:
+    comparison = agreeing(make_run)
+    group = comparison.subjects[0]
+    single, zero, mean = (comparison.of(group, scope) for scope in (CLEAN, "c/f:severity=1", MEAN))
+    expected = stats.binomtest(20, 40).proportion_ci(method="wilson")
+    assert (single.low, single.high) == pytest.approx((expected.low, expected.high))
+    assert (single.method, single.over, single.n) == ("wilson", "samples", 40)
+    assert (zero.low, zero.high) == pytest.approx(stats.binomtest(0, 40).proportion_ci(method="wilson"))
+    one = np.array([1] * 20 + [0] * 20) / 2  # a seed is never right under one condition, and for half under the other
+    expected_mean = bootstrap_interval(lambda counts: counts @ one / 40, 40)
+    assert (mean.low, mean.high) == pytest.approx(expected_mean, abs=0.02)
+    assert (mean.method, mean.over) == ("bootstrap", "samples")
+    assert dict(mean.replicates) == {"a0": 0.25, "a1": 0.25}
+    caption = describe_intervals(comparison, [single])
+    assert "gave the same value" in caption
+    assert "over samples instead" in caption
+    assert "over training seeds" not in caption
+
+
+def test_metrics_of_a_group_whose_seeds_agree_have_the_widest_interval_of_its_seeds(make_run: Any) -> None:
+    ends = {"a0": (0.1, 0.3), "a1": (0.05, 0.4)}
+    cell = {"dataset": "toy", "condition": CLEAN, "seed": 0, "n": 40, "metric": "metrics/nll", "value": 0.2}
+    rows = [{**cell, "model": name, "ci_low": low, "ci_high": high} for name, (low, high) in ends.items()]
+    metrics = {"metrics/nll": {"interval": "student-t"}, "metrics/accuracy": {"interval": "wilson"}}
+    comparison = agreeing(make_run, rows=rows, metrics=metrics)
+    measured = comparison.metric(comparison.subjects[0], CLEAN, "metrics/nll")
+    assert (measured.low, measured.high, measured.method, measured.over) == (0.05, 0.4, "student-t", "samples")
+
+
+def test_groups_whose_seeds_agree_are_compared_over_samples(make_run: Any) -> None:
+    gap = agreeing(make_run).gaps[CLEAN, "group-b"]
+    assert gap.value == pytest.approx(0.35)
+    assert gap.method == "bootstrap"
+    assert gap.low < 0.35 < gap.high
+
+
+def test_without_records_groups_whose_seeds_agree_are_not_separable(make_run: Any) -> None:
+    comparison = agreeing(make_run, records=False)
     gap = comparison.gaps[CLEAN, "group-b"]
-    assert (gap.value, gap.low, gap.high, gap.separable) == (0.5, None, None, False)
+    assert (gap.low, gap.high, gap.separable) == (None, None, False)
     assert "not separable" in next(each.text for each in verdict(comparison, None) if each.about == "clean")
+
+
+PART_BOUNDS = {"bounds": [None, None], "part_bounds": {"ratio": [0.0, None], "share": [0.0, 1.0]}}
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "bounds"), [("ratio", (0.1, 3.0), (0.0, np.inf)), ("share", (0.4, 0.9), (0.0, 1.0))]
+)
+def test_no_interval_leaves_the_scale_of_its_part(
+    make_run: Any, part: str, values: tuple[float, float], bounds: tuple[float, float]
+) -> None:
+    metric = f"metrics/sens:basis=patch@{part}"
+    cell = {"dataset": "toy", "condition": CLEAN, "seed": 0, "n": 2, "ci_low": -0.5, "ci_high": 5.0, "metric": metric}
+    facts = {f"m{seed}": trained(seed) for seed in (0, 1)}
+    rows = [{**cell, "model": name, "value": value} for name, value in zip(("m0", "m1"), values, strict=True)]
+    rows += [{**cell, "model": "lone", "value": values[0]}]
+    names = (*facts, "lone")
+    metrics = {"metrics/sens:basis=patch": PART_BOUNDS | {"interval": "own"}, "metrics/accuracy": {}}
+    comparison = compare(make_run({name: {"clean": [1, 0]} for name in names}, facts=facts, rows=rows, metrics=metrics))
+    for subject in comparison.subjects:
+        measured = comparison.metric(subject, CLEAN, metric)
+        assert measured.low is not None
+        assert measured.low == bounds[0]
+        assert measured.high is not None
+        assert measured.high <= bounds[1]
+        assert "cut off at the ends of the scale" in describe_intervals(comparison, [measured])
 
 
 def trained(seed: int, recipe: str = "r", group: str = "net") -> dict[str, Any]:
