@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,7 @@ FIGURES = ("tradeoff", "severity", "sensitivity", "cka")
 @click.option("--width", default="", metavar="N[in|cm|mm|pt]", help="Exact width in place of the venue's.")
 @click.option("--format", "formats", default="pdf", show_default=True, metavar="pdf,svg,png", help="File formats.")
 @click.option("--font", default="serif", show_default=True, metavar="serif|sans", help="STIX or DejaVu Sans.")
-@click.option("-o", "--out", metavar="DIR", help="Folder for the files. [RUN/report]")
+@click.option("-o", "--out", metavar="DIR", help="Folder for the files. [RUN/plots/VENUE-COLUMN or RUN/plots/WIDTH]")
 @json_option
 @plugin_options
 def command(
@@ -55,7 +56,7 @@ def command(
     from robustkit.host.validate import build
 
     runs = distinct(runs)
-    folder = report_folder(runs, out)
+    folder = report_folder(runs, out, f"plots/{_look_name(**look)}")
     host = load_plugins(include, no_plugin, strict_plugins)
     entry = host.catalog.find("reporter", "reports/figures")
     formats = _formats(look.pop("formats"))
@@ -71,6 +72,12 @@ def _formats(text: str) -> list[str]:
     if not formats:
         raise ConfigError(f"--format '{text}' names no file format", "give at least one of pdf, svg, png")
     return formats
+
+
+def _look_name(venue: str, column: str, width: str, **_others: str) -> str:
+    """Return a name for figures of one width, fit for a folder: those of another width must not be written over."""
+    name = width or f"{venue}-{column}"
+    return re.sub(r"[^a-z0-9.-]+", "", name.lower()).lstrip(".") or "plot"
 
 
 def _check_drawn(report: Report, figure: str) -> None:

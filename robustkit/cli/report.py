@@ -66,15 +66,15 @@ def distinct(runs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def report_folder(runs: tuple[str, ...], out: str | None) -> Path:
-    """Return where a report goes.
+def report_folder(runs: tuple[str, ...], out: str | None, name: str = "report") -> Path:
+    """Return where a report goes: to the folder that was asked for, or to one of this name in the run's own.
 
     Raises:
         ConfigError: there are several runs and no folder is named, or a file is where the folder should be.
     """
     if out is None and len(runs) > 1:
         raise ConfigError("several runs have no folder in common to write to", "name one with -o DIR")
-    folder = Path(out) if out is not None else Path(runs[0]) / "report"
+    folder = Path(out) if out is not None else Path(runs[0]) / name
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, not a folder", "choose another folder with -o DIR")
     return folder

@@ -257,3 +257,17 @@ def test_a_reporter_cannot_spoil_what_comes_after_it(robustkit: Any, run: Path, 
     assert result.json["files"] == ["relative/report/report.md"]
     assert "spoilt" not in (tmp_path / "relative" / "report" / "report.md").read_text()
     assert "spoilt" not in result.out
+
+
+def test_plot_leaves_the_report_and_plots_of_other_widths_as_they_are(robustkit: Any, run: Path) -> None:
+    assert robustkit("report", run, "-r", "figures:formats=pdf").code == 0
+    drawn = run / "report" / "figures" / "severity.pdf"
+    before = drawn.read_bytes()
+    folders = []
+    for look in (["--column", "half"], ["--venue", "NeurIPS"], ["--width", "8.5 cm"], ["--width", "8.5cm", "-o", "x"]):
+        result = robustkit("plot", run, "--figure", "severity", *look)
+        assert result.code == 0, result.err
+        folders.append(str(Path(result.out.splitlines()[0]).parent))
+    assert drawn.read_bytes() == before
+    places = [run / "plots" / name for name in ("icml-half", "neurips-full", "8.5cm")]
+    assert folders == [*(f"{place}/figures" for place in places), "x/figures"]
