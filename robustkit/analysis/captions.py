@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from robustkit.analysis.comparison import Comparison, Measured
 from robustkit.analysis.resample import RESAMPLES, SEED
+from robustkit.analysis.specs import Panel
 
 UPPER_BOUND = (
     "Accuracy under an attack is an upper bound of robust accuracy: a stronger or an adaptive attack may find more."
 )
 
-FRONT = (
+_FRONT = (
     "The line is the Pareto front of the point estimates. Hollow markers are dominated, but their intervals reach the "
     "front, so they are not separable from it; pale markers are dominated."
 )
@@ -32,6 +33,11 @@ _METHODS = {
 def describe_data(comparison: Comparison) -> str:
     """Return which samples the numbers rest on, and what is to be said about the models."""
     return " ".join([f"{comparison.dataset}, n = {comparison.samples:,} samples.", *comparison.caveats])
+
+
+def describe_front(panels: Iterable[Panel]) -> list[str]:
+    """Return what the line and the markers' filling mean; nothing where no panel has a front."""
+    return [_FRONT] if any(panel.front for panel in panels) else []
 
 
 def describe_intervals(comparison: Comparison, measured: Iterable[Measured], shape: str = "Intervals") -> str:

@@ -117,6 +117,7 @@ class Comparison:
         metrics: every metric by (subject, condition, metric), averaged over seeds.
         gaps: by (scope id, other subject): how far the best one is ahead.
         failures: cells and metrics of these runs without a result.
+        unfinished: one sentence for each of these runs that did not end, and how far it got.
         notes: what was left out, and why.
         caveats: what trainers of the subjects say about themselves, each once, after the subjects' names.
         metric_caveats: what a metric says about itself, by its name.
@@ -133,6 +134,7 @@ class Comparison:
     metrics: Mapping[tuple[str, str, str], Measured] = field(default_factory=dict)
     gaps: Mapping[tuple[str, str], Difference] = field(default_factory=dict)
     failures: int = 0
+    unfinished: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     metric_caveats: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,7 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
         for place, team in enumerate(teams)
     )
     run, dataset = pairs[0]
+    distinct = list({id(each): each for each, _ in pairs}.values())
     comparison = Comparison(
         dataset=dataset,
         samples=run.manifest["datasets"][dataset]["evaluated"],
@@ -58,7 +59,8 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
         shared=frozenset(shared),
         accuracy=_accuracies(teams, scopes, seeds),
         metrics=_metrics(teams),
-        failures=sum(len(each.manifest["failures"]) for each in {id(run): run for run, _ in pairs}.values()),
+        failures=sum(len(each.manifest["failures"]) for each in distinct),
+        unfinished=tuple(each.unfinished for each in distinct if each.unfinished),
         notes=(*renamed, *dropped, *unshared, *_differences(pairs)),
         caveats=_caveats(teams),
         metric_caveats={

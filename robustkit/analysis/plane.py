@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from robustkit.analysis.comparison import Measured, Subject
 from robustkit.analysis.pareto import Pair, Place, places, step_line
@@ -32,6 +33,11 @@ def plane(title: str, shown: Sequence[Shown], x_axis: MakeAxis, y_axis: MakeAxis
     x = x_axis(_ends([x for _, x, _ in known]) + [point.x for each in replicates for point in each])
     y = y_axis(_ends([y for _, _, y in known]) + [point.y for each in replicates for point in each])
     signs = (-1.0 if x.better == "lower" else 1.0, -1.0 if y.better == "lower" else 1.0)
+    if len(known) == 1:
+        # A front of one point says nothing.
+        subject, point = known[0][0], _point(*known[0], "")
+        lone = Series(name=subject.name, style=subject.style, points=(point,), replicates=replicates[0])
+        return Panel(title=title, kind="scatter", x=x, y=y, series=(lone,), condition=condition)
     goals = [_signed((_value(x), _value(y)), signs) for _, x, y in known]
     corners = [_signed((_better_end(x, signs[0]), _better_end(y, signs[1])), signs) for _, x, y in known]
     worst = _signed((x.low if signs[0] > 0 else x.high, y.low if signs[1] > 0 else y.high), signs)
@@ -60,7 +66,7 @@ def _ends(measured: Sequence[Measured]) -> list[float | None]:
     return [end for each in measured for end in (each.value, each.low, each.high)]
 
 
-def _point(subject: Subject, x: Measured, y: Measured, place: Place) -> Point:
+def _point(subject: Subject, x: Measured, y: Measured, place: Place | Literal[""]) -> Point:
     return Point(
         x=_value(x),
         y=_value(y),

@@ -55,6 +55,7 @@ def _report(runs: Sequence[Run]) -> Report:
     comparisons = compare_runs(runs)
     names = _study_names(comparisons)
     studies = tuple(_study(each, name) for each, name in zip(comparisons, names, strict=True))
+    unfinished = [run.unfinished for run in runs if run.unfinished]
     merged = [f"{len(runs)} runs are merged: {', '.join(run.name for run in runs)}"] if len(runs) > 1 else []
     apart = ["the runs are on different data or samples: each has its own figures"] if len(comparisons) > 1 else []
     return Report(
@@ -63,7 +64,7 @@ def _report(runs: Sequence[Run]) -> Report:
         studies=studies,
         failures=failures_table(runs),
         caveats=caveats(runs),
-        notes=(*merged, *apart, *(note for run in runs for note in run.notes), *estimate_notes(runs)),
+        notes=(*unfinished, *merged, *apart, *(note for run in runs for note in run.notes), *estimate_notes(runs)),
         provenance=provenance(runs),
     )
 

@@ -39,6 +39,21 @@ class Run:
     rows: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
 
+    @property
+    def unfinished(self) -> str:
+        """One sentence on how far the run got if it did not end; else empty."""
+        status = self.manifest["status"]
+        if status.startswith("finished"):
+            return ""
+        what = "is not finished (running, or killed)" if status == "running" else f"did not finish ({status})"
+        keys = ("model", "dataset", "condition", "seed")
+        here = {tuple(row[key] for key in keys) for row in self.rows}
+        cells = [tuple(cell[key] for key in keys) for cell in self.manifest["cells"]]
+        present = sum(cell in here for cell in cells)
+        return (
+            f"Run {self.name} {what}: {present} of its {len(cells)} cells are here, and nothing below has the others."
+        )
+
     def samples_key(self, dataset: str) -> tuple[Any, ...]:
         """Return what two runs must share for their models to be compared: the data, and which of its samples."""
         facts, identity = self.manifest["datasets"][dataset], self.manifest.get("identity", {})
@@ -138,14 +153,9 @@ def malformed(path: Path, error: Exception) -> DataError:
 
 
 def _notes(name: str, manifest: dict[str, Any]) -> tuple[str, ...]:
-    status, failed = manifest["status"], len(manifest["failures"])
-    notes = []
-    if not status.startswith("finished"):
-        what = "was not finished (running, or killed)" if status == "running" else f"did not finish ({status})"
-        notes.append(f"run {name} {what}: what is missing is missing here too")
-    if failed:
-        notes.append(f"run {name} has {failed} failure(s), listed below; what failed is in no figure and no mean")
-    return tuple(notes)
+    failed = len(manifest["failures"])
+    text = f"run {name} has {failed} failure(s), listed below; what failed is in no figure and no mean"
+    return (text,) if failed else ()
 
 
 def _accuracy_of_sealed_cells(folder: RunFolder, manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustkit.analysis.axes import limits
-from robustkit.analysis.captions import FRONT, describe_data, describe_intervals, describe_metrics
+from robustkit.analysis.captions import describe_data, describe_front, describe_intervals, describe_metrics
 from robustkit.analysis.comparison import CLEAN, Comparison, Measured, Subject
 from robustkit.analysis.plane import plane
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel
@@ -38,7 +38,7 @@ def sensitivity_figure(comparison: Comparison) -> FigureSpec | Omission:
         id="sensitivity",
         kind="sensitivity",
         title="Robustness and sensitivity of the representation",
-        caption=_caption(comparison, metrics),
+        caption=_caption(comparison, metrics, panels),
         panels=tuple(panels),
     )
 
@@ -63,12 +63,13 @@ def _y_axis(values: Sequence[float | None]) -> Axis:
     return Axis(label="sensitivity, high-utility features", low=low, high=high, better="higher")
 
 
-def _caption(comparison: Comparison, metrics: Sequence[str]) -> str:
+def _caption(comparison: Comparison, metrics: Sequence[str], panels: Sequence[Panel]) -> str:
     shown = [each for subject in comparison.subjects for metric in metrics for each in _of(comparison, subject, metric)]
+    front = "".join(f"{text} " for text in describe_front(panels))
     return (
         "Sensitivity of the representation to features of low utility (smaller is more robust) and of high utility "
         f"(larger follows more of what matters), on clean inputs. {describe_data(comparison)} "
-        f"{describe_intervals(comparison, shown, 'Crosses')} {FRONT} {describe_metrics(comparison, metrics)}"
+        f"{describe_intervals(comparison, shown, 'Crosses')} {front}{describe_metrics(comparison, metrics)}"
         f"{_estimators(metrics)}"
     )
 

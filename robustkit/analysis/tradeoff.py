@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from robustkit.analysis.axes import share_axis
-from robustkit.analysis.captions import FRONT, UPPER_BOUND, describe_data, describe_intervals
+from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_front, describe_intervals
 from robustkit.analysis.comparison import CLEAN, MEAN, Comparison, Scope
 from robustkit.analysis.conditions import by_family
 from robustkit.analysis.plane import plane
@@ -28,7 +28,7 @@ def tradeoff_figure(comparison: Comparison) -> FigureSpec | Omission:
         id="tradeoff",
         kind="tradeoff",
         title="Trade-off between clean accuracy and accuracy under degradation",
-        caption=_caption(comparison, degraded),
+        caption=_caption(comparison, degraded, panels),
         panels=tuple(panels),
     )
 
@@ -57,7 +57,7 @@ def _title(comparison: Comparison, scope: Scope) -> str:
     return f"mean of {len(scope.conditions)} perturbation conditions" if len(scope.conditions) > 1 else scope.title
 
 
-def _caption(comparison: Comparison, scopes: list[Scope]) -> str:
+def _caption(comparison: Comparison, scopes: list[Scope], panels: list[Panel]) -> str:
     shown = [comparison.of(subject, scope) for subject in comparison.subjects for scope in comparison.headline]
     parts = [f"Clean accuracy against accuracy under degradation. {describe_data(comparison)}"]
     for scope in scopes:
@@ -68,4 +68,4 @@ def _caption(comparison: Comparison, scopes: list[Scope]) -> str:
     parts.append(describe_intervals(comparison, shown, "Crosses"))
     if any(subject.is_group for subject in comparison.subjects):
         parts.append("Small dots are single training seeds.")
-    return " ".join([*parts, FRONT])
+    return " ".join([*parts, *describe_front(panels)])

@@ -14,6 +14,9 @@ FEW_SEEDS = 4
 def verdict(comparison: Comparison, tradeoff: FigureSpec | None) -> tuple[Finding, ...]:
     """Return the findings, the most important first; a function of the numbers alone.
 
+    That a run was not finished comes before everything. Who has the highest value leads only where its difference to
+    every other is separable.
+
     Differences are called separable where their 95 % interval excludes 0, each on its own: with many models some will
     be by chance.
 
@@ -26,21 +29,39 @@ def verdict(comparison: Comparison, tradeoff: FigureSpec | None) -> tuple[Findin
     found += [_about(comparison, scope) for scope in scopes]
     if tradeoff and len(comparison.subjects) > 1:
         found.append(_fronts(tradeoff.panels))
-    return tuple(found + _cautions(comparison))
+    return (*_alerts(comparison), *found, *_cautions(comparison))
+
+
+def _alerts(comparison: Comparison) -> list[Finding]:
+    return [Finding(about="not finished", text=text, kind="alert") for text in comparison.unfinished]
 
 
 def _overall(comparison: Comparison, scopes: Sequence[str]) -> Finding:
-    leaders = {scope: comparison.ranking(scope)[0].name for scope in scopes}
-    if len(set(leaders.values())) == 1:
-        gaps = [gap for (scope, _), gap in comparison.gaps.items() if scope in scopes]
-        clear = all(gap.separable for gap in gaps)
-        tail = "." if clear else ", though not every difference is separable from chance."
-        return Finding(about="overall", text=f"{leaders[scopes[0]]} has the highest accuracy in every respect{tail}")
-    parts = [
-        f"{name} ({' · '.join(_title(comparison, scope) for scope in scopes if leaders[scope] == name)})"
-        for name in dict.fromkeys(leaders.values())
-    ]
-    return Finding(about="overall", text=f"No model is best in every respect. Highest accuracy: {'; '.join(parts)}.")
+    best = {scope: _best(comparison, scope) for scope in scopes}
+    everywhere = [each.name for each in comparison.subjects if all(each.name in names for names in best.values())]
+    if not everywhere:
+        parts = [
+            f"{_some(names)} ({' · '.join(_title(comparison, scope) for scope in scopes if best[scope] == names)})"
+            for names in dict.fromkeys(best.values())
+        ]
+        text = f"No model is best in every respect. Highest point estimates: {'; '.join(parts)}."
+    elif len(everywhere) > 1:
+        text = f"{_some(everywhere)} share the highest point estimate in every respect."
+    elif all(gap.separable for (scope, _), gap in comparison.gaps.items() if scope in scopes):
+        text = f"{everywhere[0]} has the highest accuracy in every respect."
+    else:
+        text = (
+            f"{everywhere[0]} has the highest point estimate in every respect, but not every difference is separable "
+            "from chance."
+        )
+    return Finding(about="overall", text=text)
+
+
+def _best(comparison: Comparison, scope: str) -> tuple[str, ...]:
+    """Return who has the highest value under a scope: several where it is the same."""
+    ranking = comparison.ranking(scope)
+    highest = comparison.of(ranking[0], scope).value
+    return tuple(each.name for each in ranking if comparison.of(each, scope).value == highest)
 
 
 def _title(comparison: Comparison, scope: str) -> str:
@@ -56,7 +77,9 @@ def _about(comparison: Comparison, scope: str) -> Finding:
         return Finding(about=_title(comparison, scope), text=f"{best.name} reaches {share(measured)}.")
     if all(gap.value == 0 for _, gap in others):
         return Finding(about=_title(comparison, scope), text=f"All are level at {share(measured)}.")
-    return Finding(about=_title(comparison, scope), text=f"{best.name} leads with {share(measured)}: {_gaps(others)}.")
+    clear = all(gap.separable for _, gap in others)
+    first = f"{best.name} leads with" if clear else f"Highest point estimate: {best.name} with"
+    return Finding(about=_title(comparison, scope), text=f"{first} {share(measured)}: {_gaps(others)}.")
 
 
 def _gaps(others: Sequence[tuple[Subject, Difference]]) -> str:

@@ -58,6 +58,13 @@ def test_the_front_is_a_step_line_through_the_best_and_ends_at_the_axes(two_mode
     assert {series.points[0].front for series in panel.series} == {"on"}
 
 
+def test_a_model_alone_has_no_front(make_run: Any) -> None:
+    figure = drawn(tradeoff_figure, make_run({"m": {"clean": FULL, "a/pgd:eps=0.1": HALF}}))
+    assert figure.panels[0].front == ()
+    assert figure.panels[0].series[0].points[0].front == ""
+    assert "Pareto" not in figure.caption
+
+
 def test_dominated_points_are_told_from_those_that_reach_the_front(make_run: Any) -> None:
     n, attack = 400, "a/pgd:eps=0.1"
     rights = {"best": (380, 300), "close": (376, 296), "far": (200, 100)}

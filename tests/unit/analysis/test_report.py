@@ -34,13 +34,26 @@ def test_the_verdict_names_who_is_best_at_what(two_models: Path) -> None:
     assert verdict["overall"].startswith("No model is best in every respect")
     assert verdict["clean"].startswith("plain leads with 90.0 %")
     assert verdict["mean over perturbations"].startswith("hardened leads with 65.0 %")
-    assert verdict["pgd, eps 0.1"].startswith("hardened leads with 50.0 %")
+    assert verdict["pgd, eps 0.1"].startswith("hardened leads with 50.0 % [29.9, 70.1]: ahead of plain by 50.0")
     assert "plain" in verdict["Pareto front"]
 
 
 def test_a_difference_within_its_interval_is_called_not_separable(make_run: Any) -> None:
     correct = {"a": {"clean": [1, 0] * 10}, "b": {"clean": [0, 1] * 9 + [1, 1]}}
-    assert "not separable" in said(only(load_report(make_run(correct))))["clean"]
+    verdict = said(
+        only(load_report(make_run({name: each | {"a/pgd:eps=0.1": NONE} for name, each in correct.items()})))
+    )
+    assert verdict["clean"].startswith("Highest point estimate: b with 55.0 %")
+    assert "not separable from a" in verdict["clean"]
+    assert verdict["overall"].startswith("b has the highest point estimate in every respect")
+    assert "leads" not in " ".join(verdict.values())
+
+
+def test_who_is_ahead_of_some_only_does_not_lead(make_run: Any) -> None:
+    correct = {"a": {"clean": [1] * 18 + [0] * 2}, "b": {"clean": [1] * 17 + [0] * 2 + [1]}, "c": {"clean": NONE}}
+    verdict = said(only(load_report(make_run(correct))))["clean"]
+    assert verdict.startswith("Highest point estimate: a with 90.0 %")
+    assert "ahead of c" in verdict
 
 
 def test_a_difference_outside_its_interval_is_not(make_run: Any) -> None:
@@ -94,6 +107,22 @@ def test_an_unfinished_run_is_reported_as_far_as_it_is(make_run: Any) -> None:
     report = load_report(run)
     assert "did not finish (interrupted)" in " ".join(report.notes)
     assert [cell.value for cell in only(report).tables[0].rows[0][1:]] == [0.5, 0.0]
+
+
+def test_a_run_that_was_interrupted_is_the_first_thing_said(make_run: Any) -> None:
+    run = make_run({"a": {"clean": HALF, "c/f:severity=1": NONE}, "b": {"clean": FULL}}, status="interrupted")
+    manifest = json.loads((run / "manifest.json").read_text())
+    cells = [*manifest["cells"], {**manifest["cells"][1], "model": "b", "key": "0" * 64}]
+    (run / "manifest.json").write_text(json.dumps({**manifest, "cells": cells}))
+    report = load_report(run, make_run({"other": {"clean": HALF}}, name="whole"))
+    first = only(report).verdict[0]
+    assert (first.about, first.kind) == ("not finished", "alert")
+    assert first.text.startswith("Run run did not finish (interrupted): 3 of its 4 cells are here")
+    assert [finding.kind for finding in only(report).verdict].count("alert") == 1
+
+
+def test_a_finished_run_has_no_alert(two_models: Path) -> None:
+    assert all(finding.kind != "alert" for finding in only(load_report(two_models)).verdict)
 
 
 def test_a_run_without_any_result_is_refused(make_run: Any) -> None:
