@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -76,6 +77,9 @@ def _handles(spec: FigureSpec) -> list[Line2D]:
     if spec.panels[0].kind == "scatter":
         return scatter.front_handles(spec.panels)
     handles = curves.curve_handles(spec.panels)
+    # A model alone is no news; the lines of a CKA figure are layers.
+    if len(handles) == 1 and spec.kind != "cka":
+        return []
     names = short_names([str(handle.get_label()) for handle in handles])
     for handle in handles:
         handle.set_label(names[str(handle.get_label())])
@@ -106,7 +110,7 @@ def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int, w
     """Write title and names of the axes; what the panel to the left or below says too is not repeated for lines."""
     panel = panels[number]
     # The title is centred on the axes, which share the width with the numbers beside them.
-    letters = max(int((width * 72 - 24) / 4.4), 12)
+    letters = max(int((width * 72 - 24) / (0.58 * mpl.rcParams["axes.titlesize"])), 12)
     axes.set_title("\n".join(textwrap.wrap(panel.title, letters, max_lines=3, placeholder=" …")))
     line, below = panel.kind == "line", number + columns
     inner, upper = line and number % columns > 0, line and below < len(panels)

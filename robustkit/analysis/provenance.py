@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from robustkit.analysis.conditions import short_names
 from robustkit.analysis.runs import Run
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 from robustkit.texts import printable
+
+DIGITS = 16
+"""How many digits of a digest a table shows."""
 
 
 def provenance(runs: Sequence[Run]) -> tuple[TableSpec, ...]:
@@ -38,12 +42,22 @@ def caveats(runs: Sequence[Run]) -> tuple[str, ...]:
             found |= _caveat(f"metric {name}", facts)
         for facts in run.manifest["conditions"].values():
             found |= _caveat(facts["component"], facts)
+    return (*found, *_training_caveats(runs))
+
+
+def _training_caveats(runs: Sequence[Run]) -> list[str]:
+    """Return what trainers say about themselves, each once, behind the models that were trained by them alike."""
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    for run in runs:
         for name, facts in run.manifest["models"].items():
             training = facts.get("training") or {}
-            found |= _caveat(
-                f"model {printable(name)}, trained with {training.get('trainer', 'an unnamed trainer')}", training
-            )
-    return tuple(found)
+            if training.get("caveat"):
+                trainer = training.get("trainer", "an unnamed trainer")
+                models.setdefault((trainer, training["caveat"]), {})[printable(name)] = None
+    return [
+        f"{'models' if len(names) > 1 else 'model'} {', '.join(names)}, trained with {trainer}: {caveat}"
+        for (trainer, caveat), names in models.items()
+    ]
 
 
 def _caveat(what: str, facts: Mapping[str, Any]) -> dict[str, None]:
@@ -71,17 +85,7 @@ def _table(name: str, title: str, caption: str, columns: Iterable[str], rows: It
 
 
 def _models(runs: Sequence[Run]) -> TableSpec:
-    columns = (
-        "model",
-        "run",
-        "sha256",
-        "architecture",
-        "parameters",
-        "normalisation",
-        "group",
-        "training",
-        "checkpoint",
-    )
+    names = ("model", "run", "sha256", "architecture", "parameters", "normalisation", "group", "training", "checkpoint")
     rows = []
     for run in runs:
         for name, facts in run.manifest["models"].items():
@@ -89,7 +93,21 @@ def _models(runs: Sequence[Run]) -> TableSpec:
             group = facts.get("group") or ""
             alone = "" if group == name else group
             rows.append((printable(name), run.name, *shown, alone, _training(facts), facts["checkpoint"]))
-    return _table("models", "Models", "Each checkpoint file, by the sha256 of its bytes.", columns, rows)
+    return _with_short_digests(
+        _table("models", "Models", "Each checkpoint file, by the sha256 of its bytes.", names, rows), "sha256"
+    )
+
+
+def _with_short_digests(table: TableSpec, title: str) -> TableSpec:
+    """Return a table whose digests in one column are short, and in full beside."""
+    place = [column.title for column in table.columns].index(title)
+    rows = []
+    for row in table.rows:
+        cells, digest = list(row), row[place].text
+        if len(digest) > DIGITS:
+            cells[place] = TableCell(text=f"{digest[:DIGITS]}…", full=digest)
+        rows.append(tuple(cells))
+    return replace(table, rows=tuple(rows))
 
 
 def _training(facts: Mapping[str, Any]) -> str:
@@ -108,7 +126,8 @@ def _data(runs: Sequence[Run]) -> TableSpec:
         for name, facts in run.manifest["datasets"].items()
     ]
     columns = ("data", "run", "samples", "fingerprint", "view")
-    return _table("data", "Data", "The fingerprint covers every sample and label.", columns, rows)
+    table = _table("data", "Data", "The fingerprint covers every sample and label.", columns, rows)
+    return _with_short_digests(table, "fingerprint")
 
 
 def _view(facts: Mapping[str, Any]) -> str:

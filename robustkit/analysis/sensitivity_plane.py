@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from robustkit.analysis.axes import limits
 from robustkit.analysis.captions import describe_data, describe_front, describe_intervals, describe_metrics
 from robustkit.analysis.comparison import CLEAN, Comparison, Measured, Subject
@@ -54,13 +56,13 @@ def _of(comparison: Comparison, subject: Subject, metric: str) -> tuple[Measured
 
 
 def _x_axis(values: Sequence[float | None]) -> Axis:
-    low, high = limits(values, air=AIR, least=1e-6)
-    return Axis(label="sensitivity, low-utility features", low=low, high=high, better="lower")
+    low, high = limits(values, bounds=(0.0, np.inf), air=AIR, least=1e-6)
+    return Axis(label="sensitivity, low utility", low=low, high=high, better="lower")
 
 
 def _y_axis(values: Sequence[float | None]) -> Axis:
-    low, high = limits(values, air=AIR, least=1e-6)
-    return Axis(label="sensitivity, high-utility features", low=low, high=high, better="higher")
+    low, high = limits(values, bounds=(0.0, np.inf), air=AIR, least=1e-6)
+    return Axis(label="sensitivity, high utility", low=low, high=high, better="higher")
 
 
 def _caption(comparison: Comparison, metrics: Sequence[str], panels: Sequence[Panel]) -> str:

@@ -175,6 +175,9 @@ def test_caveats_of_metrics_conditions_and_training_are_repeated(make_run: Any) 
     )
     assert "metric metrics/accuracy: of a subset" in report.caveats
     assert "model a, trained with trainers/fcl: follows the text, not the code" in report.caveats
+    both = {name: {"training": training} for name in "ab"}
+    again = make_run({name: {"clean": HALF} for name in both}, name="again", facts=both)
+    assert load_report(again).caveats == ("models a, b, trained with trainers/fcl: follows the text, not the code",)
     assert "metrics/x: few samples (2 cells)" in report.notes
 
 
