@@ -96,8 +96,10 @@ def place_labels(
 
 
 def _box(anchor: Points, size: Bbox, radius: float, angle: float) -> Bbox:
-    x = anchor[0] + np.cos(angle) * (radius + size.width / 2)
-    y = anchor[1] + np.sin(angle) * (radius + size.height / 2)
+    # Along a diagonal it is the box's corner that faces the marker, so that a long name does not reach back over it.
+    side, up = np.clip(np.sqrt(2) * np.array([np.cos(angle), np.sin(angle)]), -1, 1)
+    x = anchor[0] + np.cos(angle) * radius + side * size.width / 2
+    y = anchor[1] + np.sin(angle) * radius + up * size.height / 2
     return Bbox.from_bounds(x - size.width / 2, y - size.height / 2, size.width, size.height)
 
 

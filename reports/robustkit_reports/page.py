@@ -17,8 +17,8 @@ from robustkit_reports.printing import heading, interval_text, number_text
 
 _HERE = Path(__file__).parent
 
-_JOINTS = re.compile(r"(?<=[/:=,;_@+])(?=[^\s/:=,;_@+])")
-"""Places inside a word where a line may end: after what joins its parts."""
+_JOINTS = re.compile(r"(?<=[/:=,;_@+])(?=[^\s/:=,;_@+])(?:(?<!\d[/:=,;_@+])|(?!\d))")
+"""Places inside a word where a line may end: after what joins its parts, but not inside a number or a time."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def render_page(report: Report, title: str) -> str:
 def breakable(text: str) -> Markup:
     """Return a text, escaped, whose technical words may be broken after the signs that join them, and only there.
 
-    >>> str(breakable("zoo/net:a=1 <b>"))
-    'zoo/<wbr>net:<wbr>a=<wbr>1 &lt;b&gt;'
+    >>> str(breakable("zoo/net:a=1,000 <b>"))
+    'zoo/<wbr>net:<wbr>a=<wbr>1,000 &lt;b&gt;'
     """
     # What is escaped first holds none of the signs but in words of the text.
     parts = [escape(part) for part in _JOINTS.split(text)]

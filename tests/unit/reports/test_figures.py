@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
-from robustkit import ConfigError, FigureSpec, Report, spec_from_json
+from robustkit import ConfigError, FigureSpec, Point, Report, Series, spec_from_json
 from robustkit.analysis.comparison import Comparison
 from robustkit.analysis.report import FIGURES
 from robustkit_reports.drawing import draw_figure
@@ -116,6 +116,29 @@ def test_labels_cover_neither_one_another_nor_markers_and_are_inside(report: Rep
     assert not any(box.contains(*marker) for box in boxes for marker in markers)
     frame = axes.get_window_extent(renderer).padded(3)
     assert all(frame.contains(*corner) for box in boxes for corner in box.corners())
+
+
+def test_the_name_of_a_model_alone_is_on_no_arm_of_its_cross(report: Report) -> None:
+    spec = report.studies[0].figures[0]
+    point = Point(x=0.75, y=0.4, x_low=0.6, x_high=0.9, y_low=0.2, y_high=0.6)
+    lone = Series(name="fashion-cnn-standard-seed0", style=0, points=(point,))
+    with paper_style("sans"):
+        figure = draw_figure(replace(spec, panels=(replace(spec.panels[0], series=(lone,), front=()),)), 2.8)
+        (axes,) = figure.axes
+        (label,) = [child for child in axes.get_children() if isinstance(child, Annotation)]
+        box = Text.get_window_extent(label, FigureCanvasAgg(figure).get_renderer())
+        x, y = axes.transData.transform((0.75, 0.4))
+        assert not figure.legends
+    assert not box.x0 <= x <= box.x1
+    assert not box.y0 <= y <= box.y1
+
+
+def test_a_model_alone_needs_no_legend_but_layers_do(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    alone = replace(spec, panels=tuple(replace(panel, series=panel.series[:1]) for panel in spec.panels))
+    with paper_style():
+        found = [len(draw_figure(each, 3.25).legends) for each in (spec, alone, replace(alone, kind="cka"))]
+    assert found == [1, 0, 1]
 
 
 @pytest.mark.parametrize("width", [2.3, 3.25, 6.75])
