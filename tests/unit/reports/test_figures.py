@@ -22,6 +22,7 @@ from robustkit.analysis.comparison import Comparison
 from robustkit.analysis.report import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
+from robustkit_reports.inline_svg import SCREEN
 from robustkit_reports.labels import short_names, shorten
 from robustkit_reports.look import look_of, paper_style
 from robustkit_reports.params import FigureParams
@@ -120,10 +121,11 @@ def test_labels_cover_neither_one_another_nor_markers_and_are_inside(report: Rep
 
 def test_the_name_of_a_model_alone_is_on_no_arm_of_its_cross(report: Report) -> None:
     spec = report.studies[0].figures[0]
-    point = Point(x=0.75, y=0.4, x_low=0.6, x_high=0.9, y_low=0.2, y_high=0.6)
-    lone = Series(name="fashion-cnn-standard-seed0", style=0, points=(point,))
-    with paper_style("sans"):
+    point = Point(x=0.75, y=0.4, x_low=0.55, x_high=0.95, y_low=0.05, y_high=0.75)
+    lone = Series(name="a standard net", style=0, points=(point,))
+    with paper_style("sans", SCREEN):
         figure = draw_figure(replace(spec, panels=(replace(spec.panels[0], series=(lone,), front=()),)), 2.8)
+        figure.draw_without_rendering()
         (axes,) = figure.axes
         (label,) = [child for child in axes.get_children() if isinstance(child, Annotation)]
         box = Text.get_window_extent(label, FigureCanvasAgg(figure).get_renderer())
