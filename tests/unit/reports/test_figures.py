@@ -16,6 +16,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
 from robustkit import ConfigError, FigureSpec, Point, Report, Series, spec_from_json
 from robustkit.analysis.comparison import Comparison
@@ -23,7 +24,7 @@ from robustkit.analysis.report import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
 from robustkit_reports.inline_svg import SCREEN
-from robustkit_reports.labels import short_names, shorten
+from robustkit_reports.labels import label_box, short_names, shorten
 from robustkit_reports.look import look_of, paper_style
 from robustkit_reports.params import FigureParams
 from robustkit_reports.venues import VENUES, figure_width
@@ -133,6 +134,13 @@ def test_the_name_of_a_model_alone_is_on_no_arm_of_its_cross(report: Report) -> 
         assert not figure.legends
     assert not box.x0 <= x <= box.x1
     assert not box.y0 <= y <= box.y1
+
+
+@pytest.mark.parametrize("corner", [1, 3, 5, 7])
+def test_along_a_diagonal_a_long_name_does_not_reach_back_over_its_marker(corner: int) -> None:
+    box = label_box(np.array([0.0, 0.0]), Bbox.from_bounds(0, 0, 120, 10), 5.0, corner * np.pi / 4)
+    assert box.x0 > 0 or box.x1 < 0
+    assert box.y0 > 0 or box.y1 < 0
 
 
 def test_a_model_alone_needs_no_legend_but_layers_do(report: Report) -> None:
