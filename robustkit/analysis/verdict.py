@@ -168,8 +168,9 @@ def _cautions(comparison: Comparison) -> list[Finding]:
         texts.append("Each difference is judged on its own at 95 %: among many, some will look separable by chance.")
     alone = [subject.name for subject in comparison.subjects if not subject.is_group]
     if alone:
+        whose = "Its" if len(alone) == 1 else "Their"
         texts.append(
-            f"Trained once: {_some(alone)}. Their intervals cover the choice of samples, not what another training "
+            f"Trained once: {_some(alone)}. {whose} intervals cover the choice of samples, not what another training "
             "seed would give."
         )
     few = [subject for subject in comparison.subjects if subject.is_group and len(subject.models) <= FEW_SEEDS]
