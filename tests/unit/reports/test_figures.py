@@ -23,7 +23,8 @@ from robustkit.analysis.comparison import Comparison
 from robustkit.analysis.report import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
-from robustkit_reports.inline_svg import SCREEN
+from robustkit_reports.glyphs import legible
+from robustkit_reports.inline_svg import SCREEN, panel_svgs
 from robustkit_reports.labels import label_box, short_names, shorten
 from robustkit_reports.look import look_of, paper_style
 from robustkit_reports.params import FigureParams
@@ -244,3 +245,33 @@ def test_streams_of_the_pdf_hold_no_date(report: Report, tmp_path: Path) -> None
     assert b"/CreationDate" not in pdf
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
     assert any(zlib.decompressobj().decompress(stream) for stream in streams[:1])
+
+
+def renamed(spec: FigureSpec, *names: str) -> FigureSpec:
+    (panel,) = spec.panels
+    series = tuple(replace(each, name=name) for each, name in zip(panel.series, names, strict=False))
+    return replace(spec, panels=(replace(panel, series=series, title=names[0]),))
+
+
+@pytest.mark.parametrize("font", ["serif", "sans"])
+def test_letters_that_the_fonts_lack_are_drawn_as_code_points(report: Report, tmp_path: Path, font: str) -> None:
+    names = ("标准", "모델", "naïve Ωmega", "🦜")
+    study = replace(report.studies[0], figures=(renamed(report.studies[0].figures[0], *names),))
+    # Warnings are errors here: matplotlib warns of every letter that it cannot draw.
+    files = written(replace(report, studies=(study,)), tmp_path, font=font, formats=("pdf", "png"))
+    assert "标准" in files["tradeoff.csv"].decode()
+    with paper_style(font, {"svg.fonttype": "none"}):
+        svg = render(draw_figure(legible(study.figures[0], font), 6.75), "svg").decode()
+    for text in (r"\u6807\u51c6", r"\ubaa8\ub378", "naïve Ωmega", r"\U0001f99c"):
+        assert text in svg
+
+
+def test_the_page_keeps_letters_that_matplotlib_lacks(report: Report) -> None:
+    (svg,) = panel_svgs(renamed(report.studies[0].figures[0], "标准", "모델"))
+    assert "标准" in svg
+    assert "모델" in svg
+
+
+def test_what_the_fonts_have_is_drawn_as_it_is(report: Report) -> None:
+    for figure in report.studies[0].figures:
+        assert legible(figure, "serif") == figure
