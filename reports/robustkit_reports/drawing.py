@@ -8,7 +8,6 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -43,7 +42,9 @@ def draw_figure(spec: FigureSpec, width: float, *, legend: bool = True) -> Figur
     cells = list(grid.flat)
     for number, (axes, panel) in enumerate(zip(cells, spec.panels, strict=False)):
         _draw_panel(axes, panel, number)
-        _name_axes(axes, spec.panels, number, columns, width / columns)
+        # The axes share the width with the numbers beside them.
+        _set_title(axes, panel.title, width / columns - 0.33, renderer)
+        _name_axes(axes, spec.panels, number, columns)
     for axes in cells[len(spec.panels) :]:
         axes.remove()
     if handles:
@@ -106,12 +107,17 @@ def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
         axis.set_major_formatter(FuncFormatter(_percent if spec.unit == "%" else _plain))
 
 
-def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int, width: float) -> None:
-    """Write title and names of the axes; what the panel to the left or below says too is not repeated for lines."""
+def _set_title(axes: Axes, title: str, width: float, renderer: Any) -> None:
+    """Write the title in as many lines, of at most three, as it takes at this width in inches."""
+    measured = axes.set_title(title).get_window_extent(renderer).width / renderer.dpi
+    letters = max(int(len(title) * width / measured), 12) if measured else 12
+    lines = textwrap.wrap(title, letters, max_lines=3, placeholder=" …", break_on_hyphens=False)
+    axes.set_title("\n".join(lines))
+
+
+def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int) -> None:
+    """Write the names of the axes; what the panel to the left or below says too is not repeated for lines."""
     panel = panels[number]
-    # The title is centred on the axes, which share the width with the numbers beside them.
-    letters = max(int((width * 72 - 24) / (0.58 * mpl.rcParams["axes.titlesize"])), 12)
-    axes.set_title("\n".join(textwrap.wrap(panel.title, letters, max_lines=3, placeholder=" …")))
     line, below = panel.kind == "line", number + columns
     inner, upper = line and number % columns > 0, line and below < len(panels)
     axes.set_xlabel("" if upper and panels[below].x.label == panel.x.label else _name(panel.x))

@@ -166,6 +166,24 @@ def test_nothing_is_cut_off_at_the_edge(comparison: Comparison, kind: str, width
     assert tight.y1 <= figure.get_size_inches()[1] + 0.01
 
 
+@pytest.mark.parametrize(("font", "width"), [("serif", 1.7), ("sans", 2.5)])
+@pytest.mark.parametrize("title", ["standard: gaussian-noise", "FCL, random features: gaussian-blur"])
+def test_a_title_breaks_between_words_and_only_where_it_must(
+    report: Report, font: str, width: float, title: str
+) -> None:
+    spec = report.studies[0].figures[1]
+    with paper_style(font, SCREEN if font == "sans" else {}):
+        figure = draw_figure(replace(spec, panels=(replace(spec.panels[0], title=title),)), width, legend=False)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        shown = axes.get_title("left")
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        right = max(text.get_window_extent(renderer).x1 for text in axes.get_children() if isinstance(text, Text))
+    assert right <= width * figure.dpi
+    assert shown.split() == title.split()
+    assert shown.count("\n") == (title.startswith("FCL"))
+
+
 def test_every_series_is_drawn_once_in_every_panel(report: Report) -> None:
     with paper_style():
         figure = draw_figure(report.studies[0].figures[1], 6.75)
