@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from robustkit.analysis.comparison import Comparison, Measured
-from robustkit.analysis.resample import RESAMPLES, SEED
+from robustkit.analysis.comparison.comparison import Comparison, Measured
 from robustkit.analysis.specs import Panel
+from robustkit.analysis.statistics.resample import RESAMPLES, SEED
 
 UPPER_BOUND = (
     "Accuracy under an attack is an upper bound of robust accuracy: a stronger or an adaptive attack may find more."

@@ -99,7 +99,7 @@ def write_report(
 
 def read_report(runs: tuple[str, ...]) -> Report:
     """Return the report on the runs; what the user must know about them goes to stderr."""
-    from robustkit.analysis.report import load_report
+    from robustkit.analysis.report.load import load_report
 
     report = load_report(*runs)
     for note in report.notes:

@@ -37,7 +37,7 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     A metric that has several parts (`linear-cka@conv1` …) gets a table of its own. What is the same in every line
     stands above a table. The other intervals are in the results files: a terminal has no room for them.
     """
-    from robustkit.analysis.conditions import short_names
+    from robustkit.analysis.comparison.conditions import short_names
 
     labels = short_names([row["condition"] for row in rows])
     tables: dict[str, list[Mapping[str, Any]]] = {}

@@ -19,8 +19,8 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from robustkit import ConfigError, FigureSpec, Point, Report, Series, spec_from_json
-from robustkit.analysis.comparison import Comparison
-from robustkit.analysis.report import FIGURES
+from robustkit.analysis.comparison.comparison import Comparison
+from robustkit.analysis.report.load import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
 from robustkit_reports.glyphs import legible

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.intervals import wilson_interval
+from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.errors import DataError
 from robustkit.store import RunFolder
 from robustkit.texts import printable

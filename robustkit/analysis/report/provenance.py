@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from robustkit.analysis.conditions import short_names
-from robustkit.analysis.runs import Run
+from robustkit.analysis.comparison.conditions import short_names
+from robustkit.analysis.comparison.runs import Run
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 from robustkit.texts import printable
 

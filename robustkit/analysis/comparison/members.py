@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.runs import ACCURACY, Run
+from robustkit.analysis.comparison.runs import ACCURACY, Run
 from robustkit.texts import printable
 
 Rows = dict[tuple[str, str], dict[int, dict[str, Any]]]

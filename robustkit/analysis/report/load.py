@@ -9,17 +9,17 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
-from robustkit.analysis.comparison import Comparison
-from robustkit.analysis.measure import compare_runs
-from robustkit.analysis.provenance import caveats, estimate_notes, failures_table, provenance
-from robustkit.analysis.runs import Run, malformed, read_runs
-from robustkit.analysis.sensitivity_plane import sensitivity_figure
-from robustkit.analysis.severity_curve import severity_figure
-from robustkit.analysis.similarity_curve import cka_figure
+from robustkit.analysis.comparison.comparison import Comparison
+from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.runs import Run, malformed, read_runs
+from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
+from robustkit.analysis.figures.severity_curve import severity_figure
+from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.tradeoff import tradeoff_figure
+from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
+from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec
+from robustkit.analysis.report.verdict import verdict
 from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
-from robustkit.analysis.tables import conditions_table, parts_table, results_table_spec
-from robustkit.analysis.tradeoff import tradeoff_figure
-from robustkit.analysis.verdict import verdict
 from robustkit.texts import printable_lines
 
 T = TypeVar("T")

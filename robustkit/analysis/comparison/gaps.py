@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 
-import numpy as np
-
-from robustkit.analysis.comparison import Comparison, Difference
-from robustkit.analysis.intervals import LEVEL
-from robustkit.analysis.members import Member
-from robustkit.analysis.resample import bootstrap_means, correct_shares
-from robustkit.analysis.scopes import Seeds
+from robustkit.analysis.comparison.comparison import Comparison, Difference
+from robustkit.analysis.comparison.members import Member
+from robustkit.analysis.comparison.scopes import Seeds
+from robustkit.analysis.comparison.shares import correct_shares
+from robustkit.analysis.statistics.intervals import welch_interval
+from robustkit.analysis.statistics.resample import bootstrap_means
 
 
 def find_gaps(
@@ -69,25 +67,3 @@ def _behind(
 
 def _values(replicates: Sequence[tuple[str, float]]) -> list[float]:
     return [value for _, value in replicates]
-
-
-def welch_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float] | None:
-    """Return the 95 % interval of mean(a) − mean(b) for unequal variances, (low, high), or None without variance.
-
-    Without variance on either side the interval would be a point, which claims certainty that no few seeds give.
-
-    Source: Welch (1947), with Satterthwaite's degrees of freedom. Each side needs two values.
-
-    >>> low, high = welch_interval([1.0, 2.0, 3.0], [1.0, 1.5, 2.0])
-    >>> round(low, 4), round(high, 4)
-    (-1.5777, 2.5777)
-    """
-    from scipy.special import stdtrit
-
-    if all(min(each) == max(each) for each in (a, b)):
-        return None
-    shares = [float(np.var(each, ddof=1)) / len(each) for each in (a, b)]
-    gap, variance = float(np.mean(a) - np.mean(b)), sum(shares)
-    freedom = variance**2 / sum(share**2 / (len(each) - 1) for share, each in zip(shares, (a, b), strict=True))
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * sqrt(variance)
-    return gap - half, gap + half

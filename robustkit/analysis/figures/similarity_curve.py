@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robustkit.analysis.axes import limits
 from robustkit.analysis.captions import describe_data, describe_intervals, describe_metrics
-from robustkit.analysis.comparison import Comparison, Measured, Subject
-from robustkit.analysis.conditions import Condition
+from robustkit.analysis.comparison.comparison import Comparison, Measured, Subject
+from robustkit.analysis.comparison.conditions import Condition
+from robustkit.analysis.figures.axes import limits
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
 
 METRIC = "linear-cka"

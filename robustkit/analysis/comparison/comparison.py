@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from robustkit.analysis.conditions import Condition
+from robustkit.analysis.comparison.conditions import Condition
 
 CLEAN = "clean"
 MEAN = "mean"

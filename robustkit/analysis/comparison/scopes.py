@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from robustkit.analysis.comparison import CLEAN, MEAN, Comparison, Scope
-from robustkit.analysis.conditions import Condition, by_family
-from robustkit.analysis.members import Member
+from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison, Scope
+from robustkit.analysis.comparison.conditions import Condition, by_family
+from robustkit.analysis.comparison.members import Member
 
 Seeds = Mapping[str, frozenset[int]]
 """By condition, the seeds that are averaged over."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robustkit.analysis.axes import limits
 from robustkit.analysis.captions import describe_data, describe_front, describe_intervals, describe_metrics
-from robustkit.analysis.comparison import CLEAN, Comparison, Measured, Subject
-from robustkit.analysis.plane import plane
+from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
+from robustkit.analysis.figures.axes import limits
+from robustkit.analysis.figures.plane import plane
+from robustkit.analysis.figures.tradeoff import AIR
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel
-from robustkit.analysis.tradeoff import AIR
 
 METRICS = ("utility-sensitivity", "token-utility-sensitivity")
 """Names of the metrics whose parts `s-low` and `s-high` span the plane."""

@@ -7,19 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.intervals import LEVEL, bootstrap_interval
-from robustkit.analysis.members import Member
-from robustkit.analysis.scopes import Seeds
+from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_interval
 
 RESAMPLES = 1000
 SEED = 0
-
-
-def correct_shares(members: Sequence[Member], conditions: Sequence[str], seeds: Seeds) -> NDArray[np.float64] | None:
-    """Return (n,) shares of all (model, condition, seed) in which a sample was right, or None without records."""
-    vectors = [member.correct(condition, seeds[condition]) for member in members for condition in conditions]
-    known = [vector for vector in vectors if vector is not None]
-    return np.mean(known, axis=0) if known and len(known) == len(vectors) else None
 
 
 def bootstrap_means(vectors: Sequence[NDArray[np.float64]]) -> list[tuple[float, float]]:

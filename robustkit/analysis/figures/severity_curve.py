@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from robustkit.analysis.axes import limits
 from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals
-from robustkit.analysis.comparison import CLEAN, Comparison, Measured, Subject
-from robustkit.analysis.conditions import Condition
+from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
+from robustkit.analysis.comparison.conditions import Condition
+from robustkit.analysis.figures.axes import limits
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustkit.analysis.captions import UPPER_BOUND
-from robustkit.analysis.comparison import Comparison, Difference, Measured, Subject
+from robustkit.analysis.comparison.comparison import Comparison, Difference, Measured, Subject
 from robustkit.analysis.specs import FigureSpec, Finding, Panel
 
 FEW_SEEDS = 4

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from robustkit.analysis.axes import share_axis
 from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_front, describe_intervals
-from robustkit.analysis.comparison import CLEAN, MEAN, Comparison, Scope
-from robustkit.analysis.conditions import by_family
-from robustkit.analysis.plane import plane
+from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison, Scope
+from robustkit.analysis.comparison.conditions import by_family
+from robustkit.analysis.figures.axes import share_axis
+from robustkit.analysis.figures.plane import plane
 from robustkit.analysis.specs import FigureSpec, Omission, Panel
 
 AIR = 0.14

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robustkit.analysis.members import Member
+from robustkit.analysis.comparison.members import Member
 from robustkit.texts import printable
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
-from robustkit.analysis.conditions import describe_conditions
-from robustkit.analysis.gaps import find_gaps
-from robustkit.analysis.intervals import mean_interval
-from robustkit.analysis.members import Member, find_members, mean_of
-from robustkit.analysis.resample import bootstrap_means, correct_shares
-from robustkit.analysis.runs import ACCURACY, Run
-from robustkit.analysis.scopes import Seeds, find_scopes, headline, share_conditions
-from robustkit.analysis.teams import Team, gather_teams
+from robustkit.analysis.comparison.comparison import Comparison, Measured, Scope, Subject
+from robustkit.analysis.comparison.conditions import describe_conditions
+from robustkit.analysis.comparison.gaps import find_gaps
+from robustkit.analysis.comparison.members import Member, find_members, mean_of
+from robustkit.analysis.comparison.runs import ACCURACY, Run
+from robustkit.analysis.comparison.scopes import Seeds, find_scopes, headline, share_conditions
+from robustkit.analysis.comparison.shares import correct_shares
+from robustkit.analysis.comparison.teams import Team, gather_teams
+from robustkit.analysis.statistics.intervals import mean_interval
+from robustkit.analysis.statistics.resample import bootstrap_means
 from robustkit.texts import printable
 
 

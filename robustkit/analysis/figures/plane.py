@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from robustkit.analysis.comparison import Measured, Subject
-from robustkit.analysis.pareto import Pair, Place, places, step_line
+from robustkit.analysis.comparison.comparison import Measured, Subject
 from robustkit.analysis.specs import Axis, Panel, Point, Series
+from robustkit.analysis.statistics.pareto import Pair, Place, places, step_line
 
 Shown = tuple[Subject, Measured, Measured]
 """A subject with what it has on the horizontal and on the vertical axis."""

@@ -10,13 +10,12 @@ import pytest
 from scipy import stats
 
 from robustkit.analysis.captions import describe_intervals
-from robustkit.analysis.comparison import CLEAN, MEAN, Comparison
-from robustkit.analysis.gaps import welch_interval
-from robustkit.analysis.intervals import bootstrap_interval
-from robustkit.analysis.measure import compare_runs
-from robustkit.analysis.resample import bootstrap_means
-from robustkit.analysis.runs import read_runs
-from robustkit.analysis.verdict import verdict
+from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison
+from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.runs import read_runs
+from robustkit.analysis.report.verdict import verdict
+from robustkit.analysis.statistics.intervals import bootstrap_interval, welch_interval
+from robustkit.analysis.statistics.resample import bootstrap_means
 
 RNG = np.random.default_rng(5)
 

@@ -113,7 +113,7 @@ def test_bootstrap_counts_are_resamples_of_n_units():
 
 
 def test_bootstrap_in_several_blocks_draws_every_resample_anew(monkeypatch):
-    monkeypatch.setattr("robustkit.analysis.intervals._BLOCK", 700)
+    monkeypatch.setattr("robustkit.analysis.statistics.intervals._BLOCK", 700)
     sizes, first = [], []
 
     def record(counts):

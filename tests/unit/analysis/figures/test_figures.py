@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from robustkit.analysis.measure import compare_runs
-from robustkit.analysis.report import FIGURES, load_report
-from robustkit.analysis.runs import read_runs
-from robustkit.analysis.sensitivity_plane import sensitivity_figure
-from robustkit.analysis.severity_curve import severity_figure
-from robustkit.analysis.similarity_curve import cka_figure
+from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.runs import read_runs
+from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
+from robustkit.analysis.figures.severity_curve import severity_figure
+from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.tradeoff import tradeoff_figure
+from robustkit.analysis.report.load import FIGURES, load_report
 from robustkit.analysis.specs import FigureSpec, Omission
-from robustkit.analysis.tradeoff import tradeoff_figure
 
 HALF, FULL, NONE = [1, 0] * 10, [1] * 20, [0] * 20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from robustkit.analysis.conditions import describe_conditions, short_names
+from robustkit.analysis.comparison.conditions import describe_conditions, short_names
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals, describe_metrics
-from robustkit.analysis.comparison import Comparison, Measured, Scope
-from robustkit.analysis.conditions import by_family
-from robustkit.analysis.runs import ACCURACY
+from robustkit.analysis.comparison.comparison import Comparison, Measured, Scope
+from robustkit.analysis.comparison.conditions import by_family
+from robustkit.analysis.comparison.runs import ACCURACY
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
 Row = tuple[TableCell, ...]

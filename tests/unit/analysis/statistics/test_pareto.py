@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustkit.analysis.pareto import pareto_front, places, step_line
+from robustkit.analysis.statistics.pareto import pareto_front, places, step_line
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
 

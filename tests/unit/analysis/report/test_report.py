@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from robustkit.analysis.report import load_report
+from robustkit.analysis.report.load import load_report
 from robustkit.analysis.spec_json import spec_from_json, spec_to_json
 from robustkit.analysis.specs import FigureSpec, Report, Study
 from robustkit.errors import DataError
