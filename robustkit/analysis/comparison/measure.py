@@ -150,7 +150,7 @@ def of_group(
 
     Where all seeds gave the same value there is no interval: a point would claim certainty.
 
-    >>> group = of_group(["a", "b"], [0.5, 0.7], (0, 1))
+    >>> group = of_group(["a", "b"], [0.5, 0.7], (0.0, 1.0))
     >>> round(group.value, 2), group.low, group.high, group.n
     (0.6, 0.0, 1.0, 2)
     >>> of_group(["a", "b"], [0.5, None]).value
