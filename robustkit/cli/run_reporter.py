@@ -31,13 +31,14 @@ def run_reporter(name: str, writer: Any, report: Report, folder: Path) -> list[P
         PluginError: the reporter failed, or what it returned is not a list of files below the folder.
         RunError: a file cannot be written.
     """
+    from robustkit.analysis.report.written import written_files
     from robustkit.store.atomic import storage_error
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with only_results_on_stdout(), _same_working_directory():
             returned = writer(copy.deepcopy(report), folder.absolute())
-        return [folder / path for path in _written(name, returned, folder.absolute())]
+        return [folder / path for path in written_files(name, returned, folder.absolute())]
     except RobustkitError:
         raise
     except OSError as error:
@@ -55,25 +56,3 @@ def _same_working_directory() -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
-
-
-def _written(name: str, returned: Any, folder: Path) -> list[Path]:
-    """Return the paths of the files that a reporter says it has written, relative to the folder.
-
-    Raises:
-        PluginError: it did not return a list of files that are there.
-    """
-    hint = "a reporter returns a list with the path of each file that it has written below its folder"
-    if not isinstance(returned, list | tuple):
-        raise PluginError(f"reporter '{name}' returned {type(returned).__name__}, not a list of the files", hint)
-    found = []
-    for each in returned:
-        if not isinstance(each, str | os.PathLike):
-            raise PluginError(f"reporter '{name}' returned a list with {type(each).__name__}, not with paths", hint)
-        path = folder / each
-        if not path.is_file():
-            raise PluginError(f"reporter '{name}' says that it has written {path}, which is not there", hint)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise PluginError(f"reporter '{name}' has written {path}, outside of {folder}", hint)
-        found.append(path.resolve().relative_to(folder.resolve()))
-    return found
