@@ -57,9 +57,10 @@ _PUBLIC = {
     "robustkit.evaluation": ("Evaluation", "evaluate"),
     "robustkit.training.run": ("Training", "train"),
     "robustkit.contextual.agreement": ("agreement",),
-    "robustkit.contextual.bases": ("FeatureBasis", "patch_basis", "pixel_basis", "value_basis"),
+    "robustkit.contextual.bases": ("FeatureBasis", "make_basis", "patch_basis", "pixel_basis", "value_basis"),
     "robustkit.contextual.finite": ("FiniteEffects", "finite_effects"),
     "robustkit.contextual.first_order": ("gradient_sensitivity", "gradient_utility", "loss_aligned_fraction"),
+    "robustkit.contextual.representation": ("Representation",),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
     "robustkit.analysis.report.load": ("load_report",),
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from robustkit.components import View as View
     from robustkit.contextual.agreement import agreement as agreement
     from robustkit.contextual.bases import FeatureBasis as FeatureBasis
+    from robustkit.contextual.bases import make_basis as make_basis
     from robustkit.contextual.bases import patch_basis as patch_basis
     from robustkit.contextual.bases import pixel_basis as pixel_basis
     from robustkit.contextual.bases import value_basis as value_basis
@@ -126,6 +128,7 @@ if TYPE_CHECKING:
     from robustkit.contextual.first_order import gradient_sensitivity as gradient_sensitivity
     from robustkit.contextual.first_order import gradient_utility as gradient_utility
     from robustkit.contextual.first_order import loss_aligned_fraction as loss_aligned_fraction
+    from robustkit.contextual.representation import Representation as Representation
     from robustkit.contextual.tokens import WordEffects as WordEffects
     from robustkit.contextual.tokens import word_effects as word_effects
     from robustkit.contextual.tokens import word_spans as word_spans

@@ -111,6 +111,8 @@ class Metric(Component):
         on: the cells that it is computed for: all, those with clean inputs, or those with degraded ones.
         modality: the kind of inputs that it is for; None for any.
         default: whether `eval` computes it when the user names no metrics.
+        resolve: as for `Perturbation`; the place to refuse, with a `ConfigError`, what does not go with the images'
+            (C, H, W). It is not called for texts.
     """
 
     kind: ClassVar[str] = "metric"
@@ -122,6 +124,7 @@ class Metric(Component):
     on: Literal["every", "clean", "degraded"] = "every"
     modality: Modality | None = None
     default: bool = False
+    resolve: Target | None = None
 
     def bounds_of(self, part: str = "") -> Bounds:
         """Return the bounds of a part; without a name, or where the part has none of its own, those of the metric."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 from robustkit.analysis.aggregate import results_table
 from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
+from robustkit.engine.estimates import checked_estimates
 from robustkit.engine.executors import Executor
 from robustkit.engine.grid import digest
 from robustkit.engine.manifest import describe_run, timestamp
@@ -19,7 +20,7 @@ from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
 from robustkit.errors import RobustkitError
 from robustkit.host import Host, load_host
-from robustkit.protocols import ModelMetric
+from robustkit.protocols import ModelMetric, RecordMetric
 from robustkit.store import RunFolder
 from robustkit.store.choose import Wanted, choose_folder
 
@@ -78,9 +79,10 @@ def evaluate(
     manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
         outcome = execute(plan, folder, observer or Unobserved(), executor)
-        results = results_table(folder, manifest, *_estimators(plan), outcome.failures)
-        files = folder.write_results(results.rows)
         checks = check_rates(plan, folder)
+        valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
+        results = results_table(folder, valid, *_estimators(plan), outcome.failures)
+        files = folder.write_results(results.rows)
         failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
         for name, interval in results.intervals.items():
             manifest["metrics"][name]["interval"] = interval
@@ -88,7 +90,7 @@ def evaluate(
             "status": "finished with failures" if failures else "finished",
             "finished": timestamp(),
             "failures": failures,
-            "notes": results.notes,
+            "notes": [*plan.model_notes, *results.notes],
             "checks": checks,
         }
         folder.write_manifest(manifest)
@@ -131,11 +133,14 @@ def _status_kept(folder: RunFolder, manifest: dict[str, Any]) -> Iterator[None]:
 
 def _estimators(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return, by name, the metrics that read records and those that read what was measured."""
-    chosen = plan.metrics.items()
-    return (
-        {name: metric.implementation for name, metric in chosen if not metric.needs_model},
-        {name: cast("ModelMetric", metric.implementation).estimate for name, metric in chosen if metric.needs_model},
-    )
+    from_records, from_states = {}, {}
+    for name, metric in plan.metrics.items():
+        if metric.needs_model:
+            estimate = cast("ModelMetric", metric.implementation).estimate
+            from_states[name] = checked_estimates(metric.entry, estimate)
+        else:
+            from_records[name] = checked_estimates(metric.entry, cast("RecordMetric", metric.implementation))
+    return from_records, from_states
 
 
 def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:
@@ -150,6 +155,12 @@ def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:
         {"model": cell.model, "condition": cell.condition.text, "seed": cell.seed, "error": error}
         for cell, error in failed
     ]
+
+
+def _valid_cells(cells: list[dict[str, Any]], checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cells whose condition was what its severity says; the others have no result."""
+    failed = {(check["condition"], check["seed"]) for check in checks if check["status"] == "fail"}
+    return [cell for cell in cells if (cell["condition"], cell["seed"]) not in failed]
 
 
 def _failed_checks(plan: Plan, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

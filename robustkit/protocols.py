@@ -139,6 +139,7 @@ class MetricBatch:
         keys: one random key a sample, the metric's own; the same for all conditions and models.
         features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
+        unusable: by layer that is missing there, why: it is not called in the forward pass, returns no tensor …
     """
 
     model: nn.Module
@@ -148,6 +149,7 @@ class MetricBatch:
     keys: Keys
     features: Mapping[str, Tensor] = field(default_factory=dict)
     clean_features: Mapping[str, Tensor] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 State = Mapping[str, "NDArray[Any]"]
@@ -198,7 +200,8 @@ class Objective(Protocol):
     """A training method: a `torch.nn.Module` that holds the model and whose `forward` reads as the paper does.
 
     One forward pass of the objective is one training step: whatever the method needs of the model (attacks, several
-    views) happens inside. Inner gradients are taken with `torch.autograd.grad`, never with `backward`.
+    views) happens inside. Inner gradients are taken with `torch.autograd.grad`, never with `backward`. `correct` and
+    `check_inputs` may be left out: then plain accuracy selects the epoch, and images of any shape are tried.
     """
 
     def __call__(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
@@ -207,6 +210,10 @@ class Objective(Protocol):
 
     def correct(self, batch: TrainingBatch) -> Tensor:
         """Return (N,) bool: which validation samples count as right. The epoch with the most of them is selected."""
+        ...
+
+    def check_inputs(self, shape: tuple[int, int, int]) -> None:
+        """Raise ConfigError if the method cannot work on images of this (C, H, W); asked before the first step."""
         ...
 
 

@@ -65,6 +65,7 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             summary="whether the model is sensitive to the pixels or patches that are useful to it",
             target="robustkit_metrics.utility_sensitivity:UtilitySensitivity",
             params=UtilitySensitivityParams,
+            resolve="robustkit_metrics.utility_sensitivity:check_basis",
             higher_is_better=None,
             part_bounds=PART_BOUNDS,
             needs=frozenset({"model"}),

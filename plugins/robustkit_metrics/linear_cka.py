@@ -13,6 +13,7 @@ from robustkit_metrics.cka_moments import Moments, Undefined, add, measure_momen
 from robustkit_metrics.params import LinearCkaParams
 
 _FEWEST_CHUNKS = 5
+_REASON = "reason"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class LinearCka:
         return (layers,) if isinstance(layers, str) else layers
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
-        """Return the sums of one batch, under `LAYER/NAME`; of a layer that is too wide, its width alone."""
-        state = {}
-        for layer, features in batch.features.items():
-            clean, degraded = robustkit.pool_features(batch.clean_features[layer]), robustkit.pool_features(features)
-            for name, array in self._moments(clean, degraded).items():
-                state[f"{layer}/{name}"] = array
-        return state
+        """Return the sums of one batch, under `LAYER/NAME`; of a layer that cannot be used, the reason alone."""
+        found = {
+            layer: self._moments(batch.clean_features[layer], features) for layer, features in batch.features.items()
+        }
+        found |= {layer: _without(len(batch.inputs), f"the layer {why}") for layer, why in batch.unusable.items()}
+        return {f"{layer}/{name}": array for layer, moments in found.items() for name, array in moments.items()}
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the sums over all samples."""
@@ -60,16 +60,20 @@ class LinearCka:
         return {layer: self._estimate([each[layer] for each in layers]) for layer in layers[0]}
 
     def _moments(self, clean: Tensor, degraded: Tensor) -> Moments:
-        if clean.shape[1] > self.params.widest:
-            return {"n": np.array(float(len(clean))), "width": np.array(float(clean.shape[1]))}
-        return measure_moments(clean, degraded)
+        try:
+            first, second = (robustkit.pool_features(each, self.params.channels) for each in (clean, degraded))
+        except robustkit.DataError as error:
+            # The shape but for the number of samples: all batches have the same reason.
+            return _without(len(clean), f"{error.message.replace(f'({len(clean)},', '(N,')}; {error.hint}")
+        if first.shape[1] > self.params.widest:
+            return _without(len(clean), f"{first.shape[1]} channels, more than widest={self.params.widest}")
+        return measure_moments(first, second)
 
     def _estimate(self, chunks: Sequence[Moments]) -> robustkit.Estimate:
         whole = _merge(chunks)
         n = int(whole["n"])
-        if "width" in whole:
-            width, widest = int(whole["width"]), self.params.widest
-            return robustkit.Estimate(value=None, n=n, note=f"undefined: {width} channels, more than widest={widest}")
+        if _REASON in whole:
+            return robustkit.Estimate(value=None, n=n, note=f"undefined: {whole[_REASON].tobytes().decode()}")
         try:
             value = unbiased_cka(whole)
         except Undefined as reason:
@@ -81,6 +85,11 @@ class LinearCka:
         return robustkit.Estimate(value=value, n=n, ci_low=low, ci_high=high, interval=interval)
 
 
+def _without(n: int, reason: str) -> Moments:
+    """Return the state of a layer that has no sums; a state holds numbers, so the reason is stored as its bytes."""
+    return {"n": np.array(float(n)), _REASON: np.frombuffer(reason.encode(), dtype=np.uint8)}
+
+
 def _by_layer(state: robustkit.State) -> dict[str, Moments]:
     layers: dict[str, Moments] = {}
     for key, array in state.items():
@@ -90,8 +99,9 @@ def _by_layer(state: robustkit.State) -> dict[str, Moments]:
 
 
 def _merge(parts: Sequence[Moments]) -> Moments:
-    if "width" in parts[0]:
-        return {**parts[0], "n": np.sum([part["n"] for part in parts])}
+    reasons = [part[_REASON] for part in parts if _REASON in part]
+    if reasons:
+        return {"n": np.array(sum(float(part["n"]) for part in parts)), _REASON: reasons[0]}
     total = parts[0]
     for part in parts[1:]:
         total = add(total, part)

@@ -11,7 +11,6 @@ from torch import Tensor
 import robustkit
 from robustkit_metrics.params import TokenUtilitySensitivityParams
 from robustkit_metrics.ranges import RANGES
-from robustkit_metrics.representation import Representation
 from robustkit_metrics.sample_columns import append, estimate_means
 
 
@@ -35,7 +34,7 @@ class TokenUtilitySensitivity:
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a text; NaN where it is undefined."""
         assert not isinstance(batch.inputs, Tensor)
-        respond = Representation(batch.model, self.params.layer).respond(batch.labels)
+        respond = robustkit.Representation(batch.model, self.params.layer).respond(batch.labels)
         effects = robustkit.word_effects(
             respond,
             batch.inputs,

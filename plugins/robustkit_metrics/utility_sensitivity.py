@@ -11,7 +11,6 @@ from torch.nn import functional
 
 import robustkit
 from robustkit_metrics.params import UtilitySensitivityParams
-from robustkit_metrics.representation import Representation
 from robustkit_metrics.sample_columns import append, estimate_means
 
 
@@ -35,8 +34,12 @@ class UtilitySensitivity:
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a sample; NaN where it is undefined."""
         assert isinstance(batch.inputs, Tensor)
-        inputs, basis = batch.inputs, self._basis(batch.inputs)
-        represent = Representation(batch.model, self.params.layer)
+        channels, height, width = batch.inputs.shape[1:]
+        inputs, basis = (
+            batch.inputs,
+            robustkit.make_basis(self.params.basis, (channels, height, width), self.params.patch),
+        )
+        represent = robustkit.Representation(batch.model, self.params.layer)
         with torch.no_grad():
             length = represent(inputs).norm(dim=1)
         if self.params.estimator == "finite":
@@ -58,7 +61,11 @@ class UtilitySensitivity:
         return estimate_means(append(chunks))
 
     def _gradient(
-        self, batch: robustkit.MetricBatch, inputs: Tensor, basis: robustkit.FeatureBasis, represent: Representation
+        self,
+        batch: robustkit.MetricBatch,
+        inputs: Tensor,
+        basis: robustkit.FeatureBasis,
+        represent: robustkit.Representation,
     ) -> tuple[Tensor, Tensor]:
         def loss(points: Tensor) -> Tensor:
             return functional.cross_entropy(batch.model(points), batch.labels, reduction="none")
@@ -68,7 +75,11 @@ class UtilitySensitivity:
         return utility, robustkit.gradient_sensitivity(represent, inputs, basis, batch.keys, draws)[0]
 
     def _finite(
-        self, batch: robustkit.MetricBatch, inputs: Tensor, basis: robustkit.FeatureBasis, represent: Representation
+        self,
+        batch: robustkit.MetricBatch,
+        inputs: Tensor,
+        basis: robustkit.FeatureBasis,
+        represent: robustkit.Representation,
     ) -> tuple[Tensor, Tensor]:
         """Return the finite estimates for each unit of noise, so that they compare with gradients."""
         draws, std = self.params.draws, self.params.std
@@ -76,11 +87,22 @@ class UtilitySensitivity:
         found = robustkit.finite_effects(respond, inputs, basis, batch.keys, draws=draws, std=std)
         return found.utility_rms / std, found.sensitivity / std
 
-    def _basis(self, inputs: Tensor) -> robustkit.FeatureBasis:
-        channels, height, width = inputs.shape[1:]
-        if self.params.basis == "pixel":
-            return robustkit.pixel_basis((channels, height, width))
-        return robustkit.patch_basis((channels, height, width), self.params.patch)
+
+def check_basis(params: UtilitySensitivityParams, shape: tuple[int, int, int]) -> UtilitySensitivityParams:
+    """Return the parameters, if they make at least two features of images (C, H, W).
+
+    Raises:
+        robustkit.ConfigError: there is one, which compares with nothing.
+    """
+    _, height, width = shape
+    side = params.patch if params.basis == "patch" else 1
+    if side >= max(height, width):
+        raise robustkit.ConfigError(
+            f"utility-sensitivity: expected at least two features, but images of {height}x{width} have one "
+            f"{params.basis} of {side}x{side}",
+            f"set patch to less than {max(height, width)}",
+        )
+    return params
 
 
 def _slope(batch: robustkit.MetricBatch) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -43,7 +44,7 @@ class KeyboardNoise:
             _OMISSION: params.omission,
             "double": params.doubling,
         }
-        self._weights = {op: weight for op, weight in weights.items() if weight > 0}
+        self._weights = _scaled({op: weight for op, weight in weights.items() if weight > 0})
         if not self._weights:
             raise ConfigError(
                 "keyboard: expected at least one weight above 0, got none",
@@ -89,6 +90,12 @@ class KeyboardNoise:
         if op == "substitute":
             return Edit(start=place, end=place + 1, text=hit, op=op)
         return Edit(start=place + after, end=place + after, text=hit, op=op)
+
+
+def _scaled(weights: dict[str, float]) -> dict[str, float]:
+    """Return the weights with the largest between 1/2 and 1, so that their sum is finite; the ratios stay exact."""
+    exponent = max((math.frexp(weight)[1] for weight in weights.values()), default=0)
+    return {op: math.ldexp(weight, -exponent) for op, weight in weights.items()}
 
 
 def _binds(following: str) -> bool:

@@ -10,13 +10,10 @@ from robustkit import (
     ConfigError,
     FeatureBasis,
     Keys,
+    Representation,
     TrainingBatch,
-    capture_features,
-    find_layers,
     gradient_utility,
-    patch_basis,
-    pixel_basis,
-    pool_features,
+    make_basis,
     select_features,
 )
 from robustkit_trainers.losses import feature_contrastive_loss
@@ -42,9 +39,18 @@ class Fcl(nn.Module):
         super().__init__()
         self.params = params
         self.model = model
-        self._layers = find_layers(model, [params.layer]) if params.layer else ()
-        if len(self._layers) > 1:
-            raise ConfigError(f"layer: '{params.layer}' matches {', '.join(self._layers)}", "name one of them")
+        self.embed = Representation(model, params.layer)
+
+    def check_inputs(self, shape: tuple[int, int, int]) -> None:
+        """Raise ConfigError if images of this shape have fewer than two features to choose from."""
+        basis = self._basis(shape)
+        if basis.size < 2:
+            params, (_, height, width) = self.params, shape
+            raise ConfigError(
+                f"fcl: basis={params.basis},patch={params.patch} makes {basis.size} feature of images of "
+                f"{height}x{width} pixels; at least 2 are needed",
+                "take smaller patches, or basis=pixel",
+            )
 
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """Return the loss and its two parts, in nats; during the warm-up, the cross-entropy alone."""
@@ -69,18 +75,13 @@ class Fcl(nn.Module):
             embeddings[0], embeddings[1], embeddings[2:].movedim(0, 1), self.params.temperature
         )
 
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Return (N, d) embeddings: the logits, or the output of `layer` averaged over positions."""
-        with capture_features(self.model, self._layers) as found:
-            logits: Tensor = self.model(inputs)
-        return pool_features(found[self._layers[0]]) if self._layers else logits
-
     def masks(self, inputs: Tensor, labels: Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
         """Return two masks like `inputs`: where each sample's features of low and of high utility are.
 
         Under `selection=random` a random number stands for the utility, another one in each epoch.
         """
-        basis = self._basis(inputs)
+        channels, height, width = inputs.shape[1:]
+        basis = self._basis((channels, height, width))
         if self.params.selection == "random":
             utility = keys.child("fcl selection").uniform(basis.size).to(inputs)
         else:
@@ -94,11 +95,8 @@ class Fcl(nn.Module):
         """Return (N,) bool: whether the highest logit is the label's, on the samples as they are."""
         return predicts_label(self.model, batch.inputs, batch.labels)
 
-    def _basis(self, inputs: Tensor) -> FeatureBasis:
-        channels, height, width = inputs.shape[1:]
-        if self.params.basis == "pixel":
-            return pixel_basis((channels, height, width))
-        return patch_basis((channels, height, width), self.params.patch)
+    def _basis(self, shape: tuple[int, int, int]) -> FeatureBasis:
+        return make_basis(self.params.basis, shape, self.params.patch)
 
 
 def make_views(inputs: Tensor, low: Tensor, high: Tensor, keys: Keys, params: FclParams) -> Tensor:

@@ -99,7 +99,8 @@ def _warnings(manifest: dict[str, Any]) -> list[str]:
         if metric.get("caveat"):
             lines.append(f"metric {name}: {metric['caveat']}")
     for note in manifest.get("notes", []):
-        lines.append(f"note {note['model']} · {note['condition']} · {note['metric']}: {note['note']}")
+        about = "" if isinstance(note, str) else f" {note['model']} · {note['condition']} · {note['metric']}"
+        lines.append(f"note{about}: {note['note'] if about else note}")
     return lines
 
 

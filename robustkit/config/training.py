@@ -57,9 +57,10 @@ class TrainConfig:
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
     """Momentum of `sgd`; the first beta of `adam` and `adamw`."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
-    """Of all parameters; decoupled with `adamw`."""
+    """Of all trained parameters; decoupled with `adamw`."""
     schedule: Literal["onecycle", "cosine", "constant"] = "onecycle"
-    """`onecycle` rises for 30 % of the steps and then falls to almost 0, `cosine` falls to 0."""
+    """`onecycle` rises for 30 % of the steps (of fewer than four: not at all) and then falls to almost 0, `cosine`
+    falls to 0. A single step has the highest rate."""
     gradient_clip: Annotated[float, Gt(0)] | None = None
     """The largest L2 norm that a step's gradient may have; a longer one is shortened to it."""
     augment: tuple[Literal["flip", "crop"], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -122,6 +123,23 @@ def patch_basis(shape: tuple[int, int, int], side: int) -> FeatureBasis:
         raise ConfigError(f"patch basis: expected a side of 1 or more pixels, got {side}", "4 is a common choice")
     index = _squares(shape, side)
     return FeatureBasis(f"patch {side}", index, int(index.max()) + 1)
+
+
+def make_basis(feature: Literal["pixel", "patch"], shape: tuple[int, int, int], side: int) -> FeatureBasis:
+    """Return the basis that parameters name: what a feature is, and the side of a patch.
+
+    Args:
+        feature: `pixel` or `patch`.
+        shape: (C, H, W) of one image.
+        side: of a patch, in pixels; without effect for pixels.
+
+    Raises:
+        ConfigError: the side of a patch is below 1.
+
+    >>> [make_basis(feature, (3, 4, 4), 2).size for feature in ("pixel", "patch")]
+    [16, 4]
+    """
+    return pixel_basis(shape) if feature == "pixel" else patch_basis(shape, side)
 
 
 def _squares(shape: tuple[int, int, int], side: int) -> Tensor:

@@ -11,8 +11,9 @@ from robustkit.errors import ConfigError
 def select_features(utility: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     """Return two (N, G) bool masks: the features of lowest and of highest utility, k of each, never the same.
 
-    k is `fraction` of G, rounded, at least 1. Of equal features those with a lower index count as lower. No gradient
-    flows to what the utility was computed from.
+    k is `fraction` of G, rounded, at least 1. Ties go by the index: of equal features the first count as lower, the
+    last as higher; a model that is blind to its input gets the first k and the last k features, not random ones. No
+    gradient flows to what the utility was computed from.
 
     Args:
         utility: (N, G).

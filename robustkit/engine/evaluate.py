@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -80,6 +80,25 @@ class Committed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far a chunk of one cell is.
+
+    Attributes:
+        model: name of the model.
+        condition: canonical string.
+        key: of the cell.
+        done: samples that are computed, and not yet stored.
+        total: samples of the chunk.
+    """
+
+    model: str
+    condition: str
+    key: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Some samples of a chunk: their ids, what the dataset stores, and the dataset's labels."""
 
@@ -94,10 +113,12 @@ class Evaluator:
     Args:
         plan: with the models on the device that computes.
         folder: where finished chunks go.
+        stepped: is told about each batch of each model but the last, with which the chunk is stored.
     """
 
-    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, stepped: Callable[[Step], None] | None = None) -> None:
         self._folder = folder
+        self._stepped = stepped
         self._plan = plan
         self._conditions = {condition.text: condition for condition in plan.conditions}
         self._cells = {cell.key: cell for cell in plan.cells}
@@ -132,7 +153,15 @@ class Evaluator:
                         parts[model].append(self._evaluate(task, model, batch, degraded, measured[model]))
                     except (Exception, SystemExit) as error:
                         failed[model] = _failure(task, model, error)
+                    else:
+                        self._tell(task, model, parts[model])
         return [failed.get(model) or self._commit(task, model, parts[model], measured[model]) for model in task.cells]
+
+    def _tell(self, task: Task, model: str, parts: list[Columns]) -> None:
+        done, total = sum(len(part["id"]) for part in parts), len(self._plan.chunks[task.chunk])
+        if self._stepped is not None and done < total:
+            step = Step(model=model, condition=task.condition, key=task.cells[model], done=done, total=total)
+            self._stepped(step)
 
     def _size(self, condition: Condition) -> int:
         """Return how many samples share a pass.

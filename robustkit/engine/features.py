@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from robustkit.errors import ConfigError, DataError
 from robustkit.names import did_you_mean
+
+Channels = Literal["auto", "second", "last"]
+"""Which dimension of a feature map its channels are."""
+
+UNCALLED = "is not called in the forward pass"
 
 
 def find_layers(model: nn.Module, patterns: Sequence[str] = ()) -> tuple[str, ...]:
@@ -38,8 +43,17 @@ def find_layers(model: nn.Module, patterns: Sequence[str] = ()) -> tuple[str, ..
     return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
+class _Captured(dict[str, Tensor]):
+    """Outputs by layer."""
+
+    def __missing__(self, layer: str) -> Tensor:
+        raise DataError(f"layer '{layer}' {UNCALLED}", "name another layer")
+
+
 @contextmanager
-def capture_features(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def capture_features(
+    model: nn.Module, layers: Sequence[str], unusable: dict[str, str] | None = None
+) -> Iterator[dict[str, Tensor]]:
     """Fill the dictionary that is handed out with the outputs of layers, at each forward pass inside the block.
 
     A layer that runs several times in one pass leaves its last output. Gradients flow through what is captured.
@@ -47,21 +61,26 @@ def capture_features(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[s
     Args:
         model: a network, or the wrapped model whose `net` is the network.
         layers: exact names, as `find_layers` returns them.
+        unusable: where given, receives the reason for each layer that returns no tensor, instead of an error.
 
     Raises:
-        DataError: while running, if a layer returns no tensor.
+        DataError: while running, if a layer returns no tensor; when a layer is asked for that has not run.
     """
-    found: dict[str, Tensor] = {}
+    found = _Captured()
     modules = dict(_network(model).named_modules())
 
     def keep(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if isinstance(output, tuple | list):
                 output = output[0]
-            if not isinstance(output, Tensor):
-                raise DataError(f"layer '{name}' returns {type(output).__name__}, not a tensor", "name another layer")
-            # A copy: the next layer may work in place.
-            found[name] = output.clone()
+            if isinstance(output, Tensor):
+                # A copy: the next layer may work in place.
+                found[name] = output.clone()
+                return
+            reason = f"returns {type(output).__name__}, not a tensor"
+            if unusable is None:
+                raise DataError(f"layer '{name}' {reason}", "name another layer")
+            unusable[name] = reason
 
         return hook
 
@@ -73,23 +92,32 @@ def capture_features(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[s
             handle.remove()
 
 
-def pool_features(features: Tensor) -> Tensor:
+def pool_features(features: Tensor, channels: Channels = "auto") -> Tensor:
     """Return (N, d): one vector a sample, the mean over all positions.
 
     Args:
-        features: (N, d) as it is; (N, d, ...) feature maps, channels second, are averaged over the rest. This is
-            robustkit's choice, and part of the name of what is computed from it: `gap`.
+        features: (N, d) as it is; maps are averaged over all but their channels, robustkit's choice.
+        channels: which dimension of a map has them: `second`, as in (N, d, H, W) and in what `Conv1d` returns, or
+            `last`, as in a transformer's (N, tokens, d). `auto` takes the second of maps with two or more positional
+            dimensions; with one it could be either, and is refused.
 
     Raises:
-        DataError: features of one dimension or none.
+        DataError: features of one dimension or none, or of three under `auto`.
 
     >>> import torch
-    >>> pool_features(torch.ones(2, 3, 4, 4)).shape
-    torch.Size([2, 3])
+    >>> pool_features(torch.ones(2, 3, 4, 4)).shape, pool_features(torch.ones(2, 7, 3), "last").shape
+    (torch.Size([2, 3]), torch.Size([2, 3]))
     """
     if features.ndim < 2:
         raise DataError(f"expected (N, d) or (N, d, ...) features, got {tuple(features.shape)}", "name another layer")
-    return features.flatten(2).mean(dim=2) if features.ndim > 2 else features
+    if features.ndim == 3 and channels == "auto":
+        raise DataError(
+            f"{tuple(features.shape)} features may be (N, channels, positions) or (N, tokens, channels)",
+            "say channels=second or channels=last where that is a parameter, or name a layer with one vector a sample",
+        )
+    if features.ndim == 2:
+        return features
+    return features.flatten(1, -2).mean(dim=1) if channels == "last" else features.flatten(2).mean(dim=2)
 
 
 def _network(model: nn.Module) -> nn.Module:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from robustkit.components import Attack, Modality, Perturbation, ThreatModel
 from robustkit.config import RunConfig
+from robustkit.engine.source_digest import package_digest
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
@@ -37,6 +38,7 @@ class Condition:
         params: its validated, resolved parameters.
         threat_model: of an attack.
         stochastic: whether it is evaluated under every seed.
+        source: digest of the plugin's source; empty for clean.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Condition:
     params: Any = None
     threat_model: ThreatModel | None = None
     stochastic: bool = False
+    source: str = ""
 
     @property
     def component(self) -> str:
@@ -54,11 +57,11 @@ class Condition:
 
     @property
     def versions(self) -> dict[str, Any]:
-        """What of the component's code decides the result: version of the plugin and of its random stream."""
+        """What of the component's code decides the result: version and source of the plugin, and its random stream."""
         if self.entry is None:
             return {}
         component = cast("Perturbation | Attack", self.entry.component)
-        return {"plugin": self.entry.version, "stream": component.stream_version}
+        return {"plugin": self.entry.version, "source": self.source, "stream": component.stream_version}
 
 
 CLEAN = Condition(text="clean", kind="clean", severity=0.0)
@@ -92,6 +95,7 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
     own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
     params = parse_params(entry, own)
     params = resolve_params(entry, params, shape) if shape is not None else params
+    source = package_digest(entry)
     for severity in _numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
         if not 0 <= severity <= max(component.severities):
             raise ConfigError(
@@ -106,6 +110,7 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
             entry=entry,
             params=params,
             stochastic=component.stochastic,
+            source=source,
         )
 
 
@@ -126,6 +131,7 @@ def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | N
     parsed = parse_params(entry, own)
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
+    source = package_digest(entry)
     for eps in _numbers(raw["eps"], f"{entry.qualified}: eps"):
         if eps < 0:
             raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}", "for example eps=8/255")
@@ -144,6 +150,7 @@ def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | N
             params=params,
             threat_model=threat_model,
             stochastic=component.stochastic,
+            source=source,
         )
 
 

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.components import Metric, Modality
 from robustkit.config import RunConfig
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.classifier import Classifier
-from robustkit.engine.features import capture_features, find_layers
+from robustkit.engine.estimates import check_state
+from robustkit.engine.features import UNCALLED, capture_features, find_layers
 from robustkit.engine.grid import Cell, Condition, digest
 from robustkit.engine.inputs import Inputs
-from robustkit.engine.prepare_model import package_digest
 from robustkit.engine.seeds import Keys
+from robustkit.engine.source_digest import package_digest
 from robustkit.engine.text_classifier import TextClassifier
 from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
-from robustkit.host.validate import parse_params
+from robustkit.host.validate import parse_params, resolve_params
 from robustkit.protocols import MetricBatch, ModelMetric, RecordMetric, State
 
 WrappedModel = Classifier | TextClassifier
@@ -44,11 +43,13 @@ class ChosenMetric:
         entry: its declaration.
         identity: its canonical name with every parameter.
         implementation: a `RecordMetric`, or a `ModelMetric`.
+        source: digest of the plugin's source.
     """
 
     entry: Entry
     identity: str
     implementation: RecordMetric | ModelMetric
+    source: str
 
     @property
     def declaration(self) -> Metric:
@@ -66,20 +67,23 @@ class ChosenMetric:
 
     def key(self, cell: Cell) -> str:
         """Return the content address of its states on a cell."""
-        facts = {"version": self.entry.version, "source": package_digest(self.entry)}
+        facts = {"version": self.entry.version, "source": self.source}
         return digest({"cell": cell.key, "metric": self.identity, **facts})
 
 
-def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = None) -> dict[str, ChosenMetric]:
+def choose_metrics(
+    config: RunConfig, host: Host, modality: Modality | None = None, shape: tuple[int, int, int] | None = None
+) -> dict[str, ChosenMetric]:
     """Return the metrics of a run by name; without a choice, the first-party default ones.
 
     Args:
         config: whose metrics are meant.
         host: where they are found.
         modality: what the data are; None where that is not known yet.
+        shape: (C, H, W) of images; None for texts, or where it is not known yet.
 
     Raises:
-        ConfigError: an unknown name or parameter, or a metric for another kind of data.
+        ConfigError: an unknown name or parameter, or a metric for another kind of data or other images.
         PluginError: a metric needs what robustkit does not know.
     """
     defaults = [
@@ -90,14 +94,14 @@ def choose_metrics(config: RunConfig, host: Host, modality: Modality | None = No
     chosen = {}
     for name in config.metric or (DEFAULT,):
         for text in defaults if name == DEFAULT else [name]:
-            metric = _choose(text, host, modality)
+            metric = _choose(text, host, modality, shape)
             chosen[metric.identity if ":" in text else metric.entry.qualified] = metric
     if not chosen:
         raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
     return chosen
 
 
-def _choose(text: str, host: Host, modality: Modality | None) -> ChosenMetric:
+def _choose(text: str, host: Host, modality: Modality | None, shape: tuple[int, int, int] | None) -> ChosenMetric:
     raw = parse_shorthand(text)
     entry = host.catalog.find("metric", raw.pop("name"))
     declaration = cast("Metric", entry.component)
@@ -113,7 +117,13 @@ def _choose(text: str, host: Host, modality: Modality | None) -> ChosenMetric:
             "update robustkit, or leave the metric out",
         )
     params = parse_params(entry, raw)
-    return ChosenMetric(entry=entry, identity=canonical_name(entry, params), implementation=host.build(entry, params))
+    params = resolve_params(entry, params, shape) if shape is not None else params
+    return ChosenMetric(
+        entry=entry,
+        identity=canonical_name(entry, params),
+        implementation=host.build(entry, params),
+        source=package_digest(entry),
+    )
 
 
 class Measurement:
@@ -145,12 +155,14 @@ class Measurement:
             seed: the root of the random keys.
         """
         layers = tuple(dict.fromkeys(layer for found in self._layers.values() for layer in found))
-        with torch.no_grad(), capture_features(self._model, layers) as found:
+        unusable: dict[str, str] = {}
+        with torch.no_grad(), capture_features(self._model, layers, unusable) as found:
             logits: Tensor = self._model(inputs)
-            features, clean_features = dict(found), dict(found)
+            features = clean_features = _usable(found, layers, len(inputs), unusable)
             if layers and clean is not inputs:
+                found.clear()
                 self._model(clean)
-                clean_features = dict(found)
+                clean_features = _usable(found, layers, len(inputs), unusable)
         for name, metric in self._metrics.items():
             if name in self.failures:
                 continue
@@ -160,11 +172,14 @@ class Measurement:
                 clean=_own(clean),
                 labels=labels.clone(),
                 keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
-                features={layer: features[layer].clone() for layer in self._layers[name]},
-                clean_features={layer: clean_features[layer].clone() for layer in self._layers[name]},
+                features=_copies(features, self._layers[name], unusable),
+                clean_features=_copies(clean_features, self._layers[name], unusable),
+                unusable={layer: unusable[layer] for layer in self._layers[name] if layer in unusable},
             )
             try:
-                self._states[name].append(_checked(cast("ModelMetric", metric.implementation).measure(batch), name))
+                self._states[name].append(
+                    check_state(metric.entry, cast("ModelMetric", metric.implementation).measure(batch))
+                )
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return logits
@@ -176,8 +191,8 @@ class Measurement:
             if name in self.failures:
                 continue
             try:
-                implementation = cast("ModelMetric", self._metrics[name].implementation)
-                merged[name] = _checked(implementation.merge(states), name)
+                metric = self._metrics[name]
+                merged[name] = check_state(metric.entry, cast("ModelMetric", metric.implementation).merge(states))
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return merged
@@ -210,17 +225,21 @@ def _copy(model: WrappedModel, name: str) -> WrappedModel:
         ) from error
 
 
+def _usable(found: Mapping[str, Tensor], layers: Sequence[str], n: int, unusable: dict[str, str]) -> dict[str, Tensor]:
+    """Return the outputs that have one entry a sample, and note why the others have not."""
+    for layer in layers:
+        if layer not in found:
+            unusable.setdefault(layer, UNCALLED)
+        elif found[layer].ndim < 1 or len(found[layer]) != n:
+            shape = tuple(found[layer].shape)
+            unusable.setdefault(layer, f"returns {shape} for {n} samples, whose dimension must come first")
+    return dict(found)
+
+
+def _copies(features: Mapping[str, Tensor], layers: Sequence[str], unusable: Mapping[str, str]) -> dict[str, Tensor]:
+    return {layer: features[layer].clone() for layer in layers if layer not in unusable}
+
+
 def _own(inputs: Inputs) -> Inputs:
     """Return a copy: what one metric does to its batch must not reach the next."""
     return inputs.clone() if isinstance(inputs, Tensor) else list(inputs)
-
-
-def _checked(state: Any, name: str) -> dict[str, NDArray[Any]]:
-    arrays = {key: np.asarray(value) for key, value in dict(state).items()}
-    wrong = [key for key, array in arrays.items() if array.dtype.kind not in "biuf"]
-    if wrong:
-        raise PluginError(
-            f"metric {name}: expected numbers as '{wrong[0]}', got {type(state[wrong[0]]).__name__}",
-            "this is a defect of the metric: a state is a mapping from names to numpy arrays",
-        )
-    return arrays

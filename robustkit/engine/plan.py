@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from robustkit.components import Modality
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
+from robustkit.engine.aimed_rate import aimed_rate
 from robustkit.engine.data import select_ids
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
@@ -23,6 +24,7 @@ from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
 from robustkit.engine.open_data import open_data
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
 from robustkit.engine.text_classifier import TextClassifier
+from robustkit.engine.training_facts import seen_before
 from robustkit.errors import DataError
 from robustkit.host import Host
 from robustkit.protocols import ImageDataset, TextDataset
@@ -61,9 +63,14 @@ class Plan:
     identity: Mapping[str, Any]
 
     @property
+    def model_notes(self) -> list[str]:
+        """What the user should know of each model."""
+        return [note for model in self.models.values() for note in model.notes]
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know before the run: of each model, and what is approximate or reconstructed."""
-        notes = [note for model in self.models.values() for note in model.notes]
+        notes = self.model_notes
         trained: dict[str, list[str]] = {}
         for name, model in self.models.items():
             if caveat := model.report["training"].get("caveat"):
@@ -87,20 +94,23 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     dataset, name = open_data(config, host)
     modality = modality_of(dataset)
     view = cast("ImageDataset", dataset).view if modality == "image" else None
-    metrics = choose_metrics(config, host, modality)
+    metrics = choose_metrics(config, host, modality, view.shape if view else None)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
     conditions = expand_conditions(config, host, view.shape if view else None)
     for condition in conditions:
         if condition.entry is not None:
             # What cannot be built is better known now than after the first cells.
             host.build(condition.entry, condition.params)
+            if modality == "text":
+                aimed_rate(condition)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
     for model in models.values():
         layers_of(metrics, model.classifier)
-    models = {model.name: _with_truncation(model, dataset, ids) for model in models.values()}
+    fingerprint = read_fingerprint(dataset, ids, name)
+    models = {model.name: _about_data(model, dataset, ids, fingerprint) for model in models.values()}
     common = {
-        "dataset": read_fingerprint(dataset, ids, name),
+        "dataset": fingerprint,
         "view": asdict(view) if view else None,
         "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
         "precision": config.precision,
@@ -130,6 +140,14 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
             **common,
         },
     )
+
+
+def _about_data(
+    model: PreparedModel, dataset: ImageDataset | TextDataset, ids: NDArray[np.int64], fingerprint: str
+) -> PreparedModel:
+    """Return a model with what is to be said of it on these data."""
+    seen = seen_before(model.name, model.report["training"], fingerprint)
+    return _with_truncation(replace(model, notes=(*seen, *model.notes)), dataset, ids)
 
 
 def _with_truncation(

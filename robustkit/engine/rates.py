@@ -6,10 +6,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from robustkit.components import Perturbation
+from robustkit.engine.aimed_rate import aimed_rate
 from robustkit.engine.plan import Plan
-from robustkit.host.validate import build
-from robustkit.protocols import TextDataset, TextPerturbation
+from robustkit.protocols import TextDataset
 from robustkit.store import RunFolder
 
 TOLERANCE = 0.1
@@ -33,9 +32,7 @@ def check_rates(plan: Plan, folder: RunFolder) -> list[dict[str, Any]]:
         records = None if place in checks else folder.read_cell(cell.key, len(plan.chunks))
         if records is None or "cer" not in records or condition.entry is None:
             continue
-        assert isinstance(condition.entry.component, Perturbation)
-        noise: TextPerturbation = build(condition.entry, condition.params)
-        aim = float(noise.rate(condition.severity or 0.0))
+        aim = aimed_rate(condition)
         measured = float((records["cer"].astype(np.float64) * lengths).sum() / lengths.sum())
         rounded = (aim * lengths) % 1
         slack = _STANDARD_ERRORS * float(np.sqrt((rounded * (1 - rounded)).sum()) / lengths.sum())

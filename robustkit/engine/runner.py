@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from robustkit.config import RunConfig
 from robustkit.engine.device import numerics
-from robustkit.engine.evaluate import Committed, Evaluator, Task
+from robustkit.engine.evaluate import Committed, Evaluator, Step, Task
 from robustkit.engine.executors import Executor, InProcess
 from robustkit.engine.grid import Cell
 from robustkit.engine.plan import Plan, make_plan
@@ -28,6 +28,10 @@ class Observer(Protocol):
         """`done` of `total` chunks are stored already."""
         ...
 
+    def stepped(self, step: Step) -> None:
+        """Some samples of a chunk were computed; only an executor that computes in this process tells."""
+        ...
+
     def committed(self, row: Committed) -> None:
         """One chunk of one cell was stored, or failed."""
         ...
@@ -44,6 +48,9 @@ class Unobserved:
         """Do nothing."""
 
     def started(self, total: int, done: int) -> None:
+        """Do nothing."""
+
+    def stepped(self, step: Step) -> None:
         """Do nothing."""
 
     def committed(self, row: Committed) -> None:
@@ -113,7 +120,7 @@ def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executo
     for note in plan.notes:
         observer.noted(note)
     observer.started(total, outcome.reused)
-    worker = Worker(config=plan.config, folder=folder, evaluator=Evaluator(plan, folder))
+    worker = Worker(config=plan.config, folder=folder, evaluator=Evaluator(plan, folder, observer.stepped))
     try:
         for rows in (executor or InProcess()).map(worker, _tasks(plan, missing, outcome)):
             for row in rows:

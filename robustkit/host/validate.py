@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 from robustkit.components import (
     Attack,
@@ -148,7 +148,7 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
             near = did_you_mean(name, [*known, *sorted(RESERVED)])
             hint = near or (f"it takes {', '.join(known)}" if known else "it takes none")
             raise ConfigError(f"{entry.component.kind} '{entry.qualified}' has no parameter '{key}'", hint)
-        values[name] = value
+        values[name] = _as_text(entry, name, value) if name in _text_fields(declared) else value
     try:
         return TypeAdapter(declared).validate_python(values)
     except ValidationError as error:
@@ -161,13 +161,40 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
         ) from error
 
 
+def _text_fields(declared: type) -> set[str]:
+    """Return the parameters that are texts, alone or several, and may not be numbers."""
+    found = {name: _leaves(hint) for name, hint in get_type_hints(declared).items()}
+    return {name for name, leaves in found.items() if str in leaves and not leaves & {int, float}}
+
+
+def _leaves(hint: Any) -> set[Any]:
+    parts = get_args(hint)
+    return {leaf for part in parts for leaf in _leaves(part)} if parts else {hint}
+
+
+def _as_text(entry: Entry, name: str, value: Any) -> Any:
+    """Return whole numbers as the texts that the user wrote: names may be numbers, such as those of layers.
+
+    Raises:
+        ConfigError: another number, whose text is lost: 1.10 is 1.1.
+    """
+    if isinstance(value, list | tuple):
+        return [_as_text(entry, name, item) for item in value]
+    if isinstance(value, float):
+        raise ConfigError(
+            f"{entry.component.kind} '{entry.qualified}', parameter '{name}': expected a text, got the number {value}",
+            f"if it is a name, write it in quotes that the shell leaves: '{entry.component.name}:{name}=\"1.10\"'",
+        )
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def resolve_params(entry: Entry, parsed: Any, given: Any) -> Any:
     """Return the parameters with what depends on the data or the threat model made concrete.
 
     Args:
-        entry: a perturbation or an attack.
+        entry: a perturbation, an attack or a metric.
         parsed: its validated parameters.
-        given: (C, H, W) of the images for a perturbation, the threat model for an attack.
+        given: the threat model for an attack, (C, H, W) of the images for the others.
 
     Raises:
         PluginError: the component's `resolve` cannot be imported or fails.

@@ -13,10 +13,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ RESULT_COLUMNS = (
     "ci_low",
     "ci_high",
 )
+
+T = TypeVar("T")
 
 
 class RunFolder:
@@ -70,7 +73,7 @@ class RunFolder:
             siblings = [str(path.parent) for path in folder.glob("*/manifest.json")] if folder.is_dir() else []
             hint = did_you_mean(str(self.path), siblings) or "a run folder holds a manifest.json"
             raise DataError(f"{self.path} is not a run folder", hint) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(
                 f"the manifest of {self.path} cannot be read: {error}", "repeat the run in a new folder"
             ) from error
@@ -80,7 +83,24 @@ class RunFolder:
                 f"{self.manifest_path}: expected a robustkit manifest of schema {SCHEMA_VERSION}, got {found}",
                 "another robustkit version wrote it, or it is not a run folder",
             )
+        self._check_chunks(manifest)
         return dict(manifest)
+
+    def _check_chunks(self, manifest: Mapping[str, Any]) -> None:
+        """Raise DataError where there cannot be so many chunks: readers look for each of them."""
+        datasets = manifest.get("datasets")
+        if "chunks" not in manifest or not isinstance(datasets, Mapping):
+            return
+        chunks = manifest["chunks"]
+        # A chunk holds one sample at least.
+        samples = [facts.get("evaluated") for facts in datasets.values() if isinstance(facts, Mapping)]
+        most = sum(count for count in samples if isinstance(count, int))
+        if type(chunks) is not int or not 0 <= chunks <= most:
+            raise DataError(
+                f"{self.manifest_path}: expected a number of chunks from 0 to {most!r:.20}, the samples that it says "
+                f"were evaluated, got {chunks!r:.60}",
+                "the manifest was changed by hand or is damaged: repeat the run in a new folder",
+            )
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest."""
@@ -109,9 +129,8 @@ class RunFolder:
 
     def read_cell(self, cell: str, chunks: int) -> dict[str, NDArray[Any]] | None:
         """Return a cell's records, or None unless all its chunks are stored: then the cell is sealed."""
-        read = [self.read_chunk(cell, chunk) for chunk in range(chunks)]
-        present = [records for records in read if records is not None]
-        return concatenate(present) if len(present) == chunks else None
+        read = _all_or_none(lambda chunk: self.read_chunk(cell, chunk), chunks)
+        return concatenate(read) if read else None
 
     def measure_path(self, key: str, chunk: int) -> Path:
         """Where the state of a metric on a chunk is; the key stands for cell and metric."""
@@ -127,9 +146,7 @@ class RunFolder:
 
     def read_measures(self, key: str, chunks: int) -> list[dict[str, NDArray[Any]]] | None:
         """Return the states of a metric on all chunks, or None unless all are stored."""
-        read = [read_state(self.measure_path(key, chunk), key, chunk) for chunk in range(chunks)]
-        present = [state for state in read if state is not None]
-        return present if len(present) == chunks else None
+        return _all_or_none(lambda chunk: read_state(self.measure_path(key, chunk), key, chunk), chunks)
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
         """Write the results table as CSV and JSON and return the two paths."""
@@ -143,13 +160,17 @@ class RunFolder:
         return [as_csv, as_json]
 
     def read_results(self) -> list[dict[str, Any]]:
-        """Return the rows of the results table, or none if the run has not got that far."""
+        """Return the rows of the results table, or none if the run has not got that far.
+
+        Raises:
+            DataError: the file is damaged, or holds NaN or a number without bounds, which robustkit never writes.
+        """
         path = self.path / "results.json"
         if not path.is_file():
             return []
         try:
-            rows: list[dict[str, Any]] = json.loads(path.read_text("utf8"))
-        except (OSError, ValueError) as error:
+            rows: list[dict[str, Any]] = json.loads(path.read_text("utf8"), parse_float=_finite, parse_constant=_finite)
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(
                 f"{path} cannot be read: {error}", "run 'robustkit eval --resume' to write it anew"
             ) from error
@@ -173,3 +194,21 @@ class RunFolder:
             # Otherwise the next event would be glued to the torn one, and neither could be read.
             with path.open("a", encoding="utf8") as file:
                 file.write("\n")
+
+
+def _all_or_none(read: Callable[[int], T | None], chunks: int) -> list[T] | None:
+    """Return what is read of all chunks, or None at the first that is not there."""
+    found = []
+    for chunk in range(chunks):
+        part = read(chunk)
+        if part is None:
+            return None
+        found.append(part)
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"expected finite numbers or null, got {text}")
+    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from robustkit.components import Modality, Trainer
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.normalize import parse_normalize
 from robustkit.engine.text_classifier import TextClassifier
+from robustkit.errors import ConfigError
 from robustkit.protocols import TrainingBatch
 from robustkit.testing.watch import (
     make_images,
@@ -34,16 +36,18 @@ _STEPS = 30
 
 
 def check_holds_model(factory: Factory, declaration: Trainer, shape: Shape) -> None:
-    """The objective is a `torch.nn.Module` among whose parameters are all of the model's."""
+    """The objective is a `torch.nn.Module` among whose parameters are all of the model's, frozen ones left frozen."""
     model = _model(declaration, shape)
+    next(model.parameters()).requires_grad_(False)
+    declared = [parameter.requires_grad for parameter in model.parameters()]
     objective = factory(model)
     kind = type(objective).__name__
     require(isinstance(objective, nn.Module), f"{declaration.name}: expected a torch.nn.Module, got {kind}")
     held = {id(parameter) for parameter in objective.parameters()}
     whole = all(id(parameter) in held for parameter in model.parameters())
     require(whole, f"{declaration.name} does not hold the model's parameters: assign it to an attribute")
-    trainable = all(parameter.requires_grad for parameter in model.parameters())
-    require(trainable, f"{declaration.name} freezes parameters of the model")
+    kept = [parameter.requires_grad for parameter in model.parameters()] == declared
+    require(kept, f"{declaration.name} changes which parameters of the model are frozen")
 
 
 def check_losses(factory: Factory, declaration: Trainer, shape: Shape) -> None:
@@ -141,6 +145,19 @@ def check_correct(factory: Factory, declaration: Trainer, shape: Shape) -> None:
         require_same_state(f"{declaration.name}: correct", before, model_state(model))
 
 
+def check_inputs_asked(factory: Factory, declaration: Trainer, shape: Shape) -> None:
+    """`check_inputs`, if there is one, takes the shape of an image, refuses with ConfigError, and changes nothing."""
+    model = _model(declaration, shape)
+    ask = getattr(factory(model), "check_inputs", None)
+    if ask is None or _modality(declaration) == "text":
+        return
+    before = model_state(model)
+    for each in (shape, (1, 1, 1)):
+        with working(f"{declaration.name}: check_inputs({each})"), suppress(ConfigError):
+            ask(each)
+        require_same_state(f"{declaration.name}: check_inputs", before, model_state(model))
+
+
 TRAINER_CHECKS: tuple[Check, ...] = (
     check_holds_model,
     check_losses,
@@ -150,6 +167,7 @@ TRAINER_CHECKS: tuple[Check, ...] = (
     check_trainer_continues,
     check_learns,
     check_correct,
+    check_inputs_asked,
 )
 """Every check of `check_trainer`, to be run one by one."""
 
@@ -222,6 +240,8 @@ def _losses(objective: nn.Module, declaration: Trainer, batch: TrainingBatch) ->
         losses = objective(batch)
     found = type(losses).__name__
     require(isinstance(losses, Mapping), f"{declaration.name}: expected losses by name from forward, got {found}")
+    named = all(isinstance(name, str) for name in losses)
+    require(named, f"{declaration.name}: expected losses under names that are strings, got {list(losses)}")
     return losses  # type: ignore[no-any-return]
 
 

@@ -92,7 +92,8 @@ class Batches:
             seed=self.seed,
             stream=self.stream,
             version=1,
-            ids=torch.from_numpy(ids).to(self.device),
+            # A copy: what a trainer writes into its keys must not reach the plan.
+            ids=torch.from_numpy(ids.copy()).to(self.device),
             replicate=epoch if training else 0,
             path=() if training else ("validation",),
         )

@@ -5,7 +5,7 @@ config.toml          the resolved configuration; `robustkit train --config` take
 model.safetensors    weights of the selected epoch; `robustkit eval` takes it without further flags
 last.safetensors     weights of the last epoch
 history.csv          one row an epoch
-state/state.pt       all that is needed to continue exactly
+state/state.pt       all that is needed to continue exactly, behind the digest of it
 events.jsonl         what happened when
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -11,14 +12,12 @@ from robustkit.training.batches import Batches
 from robustkit.training.checkpoint import encode_weights
 from robustkit.training.determinism import deterministic, seed_generators
 from robustkit.training.folder import TrainingFolder
+from robustkit.training.history import COLUMNS
 from robustkit.training.learner import Learner
 from robustkit.training.observer import TrainingObserver
 from robustkit.training.optimizer import learning_rate
 from robustkit.training.plan import TrainingPlan
-from robustkit.training.state import Progress, read_state, write_state
-
-COLUMNS = ("epoch", "lr", "validation_n", "validation_correct")
-"""Columns of the history that are not losses."""
+from robustkit.training.state import Progress, restore, store
 
 
 def run_training(
@@ -29,7 +28,8 @@ def run_training(
     Weights, history and manifest are written after each epoch.
 
     Raises:
-        RunError: a loss or weight is no longer a number, the memory does not suffice, or results cannot be stored.
+        RunError: a loss, weight, buffer or validation logit is no longer a number, the memory does not suffice, or
+            results cannot be stored.
         PluginError: the trainer fails.
         DataError: a sample or the stored state cannot be read.
     """
@@ -54,7 +54,7 @@ class _Loop:
         self._observer = observer
         self._learner = Learner(plan.trainer.qualified, plan.trainable.model, plan.objective, plan.config, plan.device)
         self._training, self._validation = _batches(plan)
-        self.progress = self._restore()
+        self.progress = restore(folder.state_path, plan, self._learner)
 
     def run(self) -> None:
         steps, epochs = self._plan.steps, self._config.epochs
@@ -66,14 +66,6 @@ class _Loop:
             epoch = len(self.progress.history)
             self._take_steps(epoch)
             self._end_epoch(epoch)
-
-    def _restore(self) -> Progress:
-        stored = read_state(self._folder, self._plan.digest)
-        if stored is None:
-            return Progress()
-        progress, state = stored
-        self._learner.load_state_dict(state)
-        return progress
 
     def _take_steps(self, epoch: int) -> None:
         steps, every = self._plan.steps, self._config.checkpoint_every
@@ -102,7 +94,10 @@ class _Loop:
 
     def _row(self, epoch: int) -> dict[str, Any]:
         seed_generators(self._plan.device, "training/validation", self._config.seed, epoch)
-        correct = sum(self._learner.count_correct(batch) for batch in self._validation.in_order(epoch))
+        try:
+            correct = sum(self._learner.count_correct(batch) for batch in self._validation.in_order(epoch))
+        except FloatingPointError as error:
+            raise self._diverged(str(error), epoch, self._plan.steps) from error
         return {
             "epoch": epoch + 1,
             "lr": self._rate(self.progress.step - 1),
@@ -116,7 +111,7 @@ class _Loop:
 
     def _commit(self, epoch: int, number: int) -> None:
         self._require_finite(epoch, number)
-        write_state(self._folder, self._plan.digest, self.progress, self._learner.state_dict())
+        store(self._folder.state_path, self._plan, self.progress, self._learner)
 
     def _export(self) -> None:
         progress, training = self.progress, self._plan.training
@@ -126,16 +121,19 @@ class _Loop:
             (self._folder.model_path, progress.best, progress.selected),
             (self._folder.last_path, progress.last, len(progress.history)),
         )
+        digests = {}
         for path, weights, epoch in files:
             stated = json.dumps({**training, "epoch": epoch, "selected_epoch": progress.selected}, sort_keys=True)
-            write_atomically(path, encode_weights(weights, {**self._plan.metadata, "robustkit.training": stated}))
+            content = encode_weights(weights, {**self._plan.metadata, "robustkit.training": stated})
+            write_atomically(path, content)
+            digests[path.name] = hashlib.sha256(content).hexdigest()
         self._folder.write_history(progress.history)
-        self._manifest |= {"selected_epoch": progress.selected, "history": progress.history}
+        self._manifest |= {"selected_epoch": progress.selected, "history": progress.history, "files": digests}
         self._folder.write_manifest(self._manifest)
 
     def _require_finite(self, epoch: int, number: int) -> None:
-        if not self._learner.is_finite():
-            raise self._diverged("weights are no longer numbers", epoch, number)
+        if what := self._learner.diverged():
+            raise self._diverged(what, epoch, number)
 
     def _diverged(self, what: str, epoch: int, number: int) -> RunError:
         selected = self.progress.selected

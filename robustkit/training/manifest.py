@@ -46,6 +46,7 @@ def describe_training(plan: TrainingPlan, host: Host) -> dict[str, Any]:
         "selection": "most validation samples right; of equal epochs the first",
         "selected_epoch": None,
         "history": [],
+        "files": {},
         "plugins": [
             {
                 "name": record.source.name,

@@ -16,7 +16,7 @@ from robustkit.config.training import RUNTIME_ONLY, TrainConfig, as_dict
 from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.grid import digest
 from robustkit.engine.normalize import Normalization, parse_normalize
-from robustkit.engine.prepare_model import source_digest
+from robustkit.engine.source_digest import source_digest
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
@@ -76,13 +76,14 @@ class TrainingPlan:
         facts = {
             "robustkit.model": self.trainable.architecture.name if self.trainable.registered else "",
             "robustkit.normalize": self.trainable.normalization.name if self.trainable.normalization else "",
-            "robustkit.classes": json.dumps(self.data.class_names) if self.data.class_names else "",
+            # Numerals where the data name none, so that data which do name theirs are not taken for the same.
+            "robustkit.classes": json.dumps(self.data.class_names or [str(each) for each in range(self.data.classes)]),
         }
         return {key: text for key, text in facts.items() if text}
 
     @property
     def training(self) -> dict[str, Any]:
-        """By what a checkpoint of this training was made."""
+        """By what a checkpoint of this training was made, and on what: an evaluation can tell data that it has seen."""
         return {
             "trainer": self.trainer_name,
             "caveat": self.trainer.component.caveat,
@@ -91,6 +92,8 @@ class TrainingPlan:
             "recipe": self.recipe,
             "name": self.name,
             "data": self.data.name,
+            "data_fingerprint": self.data.fingerprints[0],
+            "validation_fingerprint": self.data.fingerprints[1],
             "epochs": self.config.epochs,
         }
 
@@ -111,7 +114,7 @@ def make_plan(config: TrainConfig, host: Host) -> TrainingPlan:
     data = open_training_data(config, host)
     normalization = _normalization(config, entry, data)
     trainable = build_trainable(config, host, data, normalization)
-    objective = build_objective(entry, params, trainable, config.seed)
+    objective = build_objective(entry, params, trainable, config.seed, data.shape)
     name = config.name or f"{entry.component.name}-{_short(trainable.architecture.name)}"
     trainer_name = canonical_name(entry, params)
     return TrainingPlan(

@@ -12,11 +12,16 @@ from robustkit.config.training import TrainConfig, as_dict, parse_training
 from robustkit.engine.manifest import timestamp
 from robustkit.host import Host, load_host
 from robustkit.store.choose import Wanted, choose_folder
+from robustkit.training.earlier import Earlier, damaged_files, read_earlier
 from robustkit.training.folder import KIND, TrainingFolder, status_kept
 from robustkit.training.loop import run_training
 from robustkit.training.manifest import describe_training
 from robustkit.training.observer import TrainingObserver, Unobserved
+from robustkit.training.outcome import signs_of_failure
 from robustkit.training.plan import TrainingPlan, make_plan
+
+_FEW_STEPS = 10
+"""An epoch with fewer is worth a note: optimiser and schedule have little to go by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,8 @@ def train(
             `{"trainer": "standard", "data": …, "model": …}`.
         out: the folder; by default a new one below `runs/`.
         resume: continue the training in `out`, or without `out` the newest one below `runs/` with the same identity.
-            Where there is none, a new one begins; one that is finished is left as it is.
+            Where there is none, a new one begins; one that is finished is left as it is, unless its weights files are
+            damaged: then they are written anew from its state.
         host: the plugins; by default all that are installed and those that the configuration includes.
         observer: is told about the progress.
 
@@ -79,16 +85,27 @@ def train(
     wanted = Wanted(kind=KIND, name=plan.name, identity=plan.identity, digest=plan.digest)
     folder = choose_folder(TrainingFolder, wanted, Path(out) if out is not None else None, resume)
     _note(plan, observer)
-    if folder.exists() and _is_finished(folder):
-        manifest = folder.read_manifest()
-        observer.noted(f"{folder.path} is finished already: nothing to do")
-        return _result(plan, folder, manifest["history"], manifest["selected_epoch"], computed=0)
-    manifest = _open_manifest(plan, host, folder, observer)
+    earlier = read_earlier(folder, plan.config.epochs)
+    if earlier and earlier.status == "finished":
+        damaged = damaged_files(folder, earlier)
+        if not damaged:
+            observer.noted(f"{folder.path} is finished already: nothing to do")
+            return _result(plan, folder, earlier.history, earlier.selected_epoch or 0, computed=0)
+        observer.noted(f"{' and '.join(damaged)}: damaged or missing, to be written anew from the state")
+    if not earlier and plan.steps < _FEW_STEPS:
+        observer.noted(
+            f"an epoch has {plan.steps} step(s) only: {len(plan.data.ids)} samples to train on, "
+            f"--batch-size {plan.config.batch_size}; smaller batches make more of them"
+        )
+    manifest = _open_manifest(plan, host, folder, earlier, observer)
     with status_kept(folder, manifest):
         progress, computed = run_training(plan, folder, manifest, observer)
         manifest |= {"status": "finished", "finished": timestamp()}
         folder.write_manifest(manifest)
         folder.log("finished", selected=progress.selected)
+    if computed:
+        for sign in signs_of_failure(progress.history, plan.data.validation.labels[plan.data.validation_ids]):
+            observer.noted(sign)
     return _result(plan, folder, progress.history, progress.selected, computed=computed)
 
 
@@ -100,22 +117,17 @@ def _note(plan: TrainingPlan, observer: TrainingObserver) -> None:
         observer.noted("the architecture is not a registered one: 'robustkit eval' needs the same --model again")
 
 
-def _is_finished(folder: TrainingFolder) -> bool:
-    finished: bool = folder.read_manifest().get("status") == "finished"
-    return finished and folder.model_path.is_file() and folder.last_path.is_file()
-
-
 def _open_manifest(
-    plan: TrainingPlan, host: Host, folder: TrainingFolder, observer: TrainingObserver
+    plan: TrainingPlan, host: Host, folder: TrainingFolder, earlier: Earlier | None, observer: TrainingObserver
 ) -> dict[str, Any]:
     manifest = describe_training(plan, host)
-    if folder.exists():
-        before = folder.read_manifest()
-        manifest["started"] = before.get("started", manifest["started"])
-        now, first = manifest["environment"], before.get("environment") or manifest["environment"]
-        changed = {key: value for key, value in now.items() if first.get(key) != value}
-        manifest["environment"] = first
-        manifest["resumed"] = [*before.get("resumed", []), {"time": timestamp(), "environment": changed}]
+    if earlier:
+        first = earlier.environment
+        changed = {key: value for key, value in manifest["environment"].items() if first.get(key) != value}
+        # Until the state is read: if that fails, what was known before stays known.
+        kept = ("started", "environment", "selected_epoch", "history", "files")
+        manifest |= {key: getattr(earlier, key) for key in kept}
+        manifest["resumed"] = [*earlier.resumed, {"time": timestamp(), "environment": changed}]
         _note_changes(first, changed, observer)
         folder.clean_up()
     folder.write_manifest(manifest)

@@ -312,3 +312,8 @@ def test_published_provable_network_reaches_its_published_error(robustkit: Any, 
     )  # fmt: skip
     assert [(row["value"], row["n"]) for row in result.json["results"]] == [(0.7827, 10_000)]
     assert "no --normalize was given" in result.err
+
+
+def test_show_tells_what_is_to_be_said_of_a_model(robustkit: Any, small: Any, tmp_path: Path) -> None:
+    assert robustkit("eval", *small.arguments, "-o", "r").code == 0
+    assert "note: model 'small0': no --normalize was given" in robustkit("show", "r").out

@@ -133,6 +133,15 @@ def test_stdout_is_the_path_or_one_json_object_and_progress_is_on_stderr(robustk
     assert "is finished already: nothing to do" in again.err
 
 
+def test_a_training_that_cannot_have_learnt_says_so_on_stderr(robustkit: Any, tmp_path: Path) -> None:
+    small = ("--data", "zoo/fashion-mnist-mini", "--model", "small-cnn:width=2", "--limit", 100, "--batch-size", 32)
+    result = robustkit("train", "standard", *small, "--epochs", 1, "--lr", 1e-9, "-q", "-o", tmp_path / "run")
+    assert result.code == 0, result.err
+    assert "note: an epoch has 2 step(s) only: 90 samples to train on, --batch-size 32" in result.err
+    assert "the most frequent class, would have" in result.err
+    assert result.out.strip() == str(tmp_path / "run" / "model.safetensors")
+
+
 def test_a_dry_run_says_what_configuration_flags_and_settings_come_to(robustkit: Any, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(
         'data = "zoo/fashion-mnist-mini"\nmodel = "small-cnn"\nepochs = 3\nlimit = 200\nbatch-size = 32\n\n'
@@ -164,6 +173,10 @@ def test_a_dry_run_says_what_configuration_flags_and_settings_come_to(robustkit:
         (["standard", "--set", "epoch=3"], 2, ["unknown key 'epoch'", "did you mean 'epochs'"]),
         (["standard", "--data", "d.npz", "--model", "small-cnn"], 2, ["images", "for split 'train'"]),
         (["standard", "--data", "t.tsv", "--model", "char-cnn"], 2, ["no column of labels", "--label-column"]),
+        (
+            ["fcl:patch=99", "--data", "zoo/fashion-mnist-mini", "--model", "small-cnn", "--dry-run"], 2,
+            ["patch=99 makes 1 feature of images of 28x28 pixels", "smaller patches"],
+        ),
         (["standard", "--lr", "fast"], 2, ["'fast' is not a valid float"]),
         (
             ["standard", "--data", "zoo/fashion-mnist-mini", "--model", "small-cnn:width=2", "--limit", "200",

@@ -149,6 +149,11 @@ class LeavesGradients(Good):
         return super().correct(batch)
 
 
+class FailsOnSmallImages(Good):
+    def check_inputs(self, shape):
+        assert shape[1] > 1
+
+
 BROKEN = [
     (HidesItsModel, kit.check_holds_model, "does not hold the model's parameters"),
     (NamesNoLoss, kit.check_losses, "'loss' among them"),
@@ -162,6 +167,7 @@ BROKEN = [
     (RemembersBesideItsState, kit.check_trainer_continues, "leaves out what the next steps depend on"),
     (Climbs, kit.check_learns, "steps on one batch took the loss from"),
     (CountsThem, kit.check_correct, r"expected correct as \(8,\) bool"),
+    (FailsOnSmallImages, kit.check_inputs_asked, "check_inputs.*AssertionError"),
     (LeavesGradients, kit.check_correct, "changes the model"),
 ]
 

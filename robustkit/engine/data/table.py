@@ -23,6 +23,7 @@ Row = tuple[int, list[str]]
 _SUFFIXES = (".tsv", ".csv")
 _PLAIN = ("", ".txt", ".tab")
 _SNIFFED = 4096
+_LONGEST_FIELD = 2**31 - 1
 
 
 class TextTable:
@@ -173,6 +174,8 @@ def _tab_rows(content: str, path: Path) -> Iterator[Row]:
 def _csv_rows(content: str, path: Path) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(content.rstrip("\r\n"), newline=""), strict=True)
     number = 1
+    # The limit is the process's, so it is put back; what is read is in memory already.
+    before = csv.field_size_limit(_LONGEST_FIELD)
     try:
         for fields in reader:
             if not fields:
@@ -184,6 +187,8 @@ def _csv_rows(content: str, path: Path) -> Iterator[Row]:
             f"{path}, line {number}: expected comma-separated fields, but reading them failed: {error}",
             "quote fields that hold commas, quotation marks or line breaks; double the marks inside",
         ) from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _empty_line(path: Path, number: int) -> DataError:
@@ -213,7 +218,14 @@ def _class_indices(labels: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str,
     """Return the class index of each label, and the names of the classes, or none if the labels are the indices."""
     distinct = set(labels)
     whole = all(label.isascii() and label.isdecimal() for label in distinct)
-    names = sorted(distinct, key=lambda label: (int(label), label)) if whole else sorted(distinct)
+    # By value, but not by int: that has a limit, and labels have none.
+    names = sorted(distinct, key=_by_value) if whole else sorted(distinct)
     index = {name: place for place, name in enumerate(names)}
     indices = np.array([index[label] for label in labels], dtype=np.int64)
     return indices, () if names == [str(place) for place in range(len(names))] else tuple(names)
+
+
+def _by_value(digits: str) -> tuple[int, str, str]:
+    """Return what sorts whole numbers by their value, and equal ones as they are written."""
+    plain = digits.lstrip("0")
+    return len(plain), plain, digits

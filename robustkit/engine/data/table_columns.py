@@ -88,9 +88,13 @@ def _position(names: Sequence[str], given: str, kind: str, path: Path) -> int:
     option = f"--{kind}-column"
     places = [place for place, name in enumerate(names) if name == given.strip()]
     if given.isdecimal():
-        places = [int(given) - 1] if 1 <= int(given) <= len(names) else []
-        if not places:
-            raise ConfigError(f"{path}: {option} {given}: expected a number from 1 to {len(names)}", _listing(names))
+        # No file has a column of so many digits, and int has a limit.
+        number = int(given) if len(given) < 10 else 0
+        if not 1 <= number <= len(names):
+            raise ConfigError(
+                f"{path}: {option} {given:.60}: expected a number from 1 to {len(names)}", _listing(names)
+            )
+        places = [number - 1]
     if not places:
         hint = did_you_mean(given, names)
         raise ConfigError(f"{path}: {option}: there is no column '{given}'", hint or _listing(names))

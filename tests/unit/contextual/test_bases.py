@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from robustkit import ConfigError, DataError, FeatureBasis, patch_basis, pixel_basis, value_basis
+from robustkit import ConfigError, DataError, FeatureBasis, make_basis, patch_basis, pixel_basis, value_basis
 
 BASES = [value_basis((2, 3, 5)), pixel_basis((2, 3, 5)), patch_basis((2, 3, 5), 2), patch_basis((2, 3, 5), 9)]
 SIZES = [30, 15, 6, 1]
@@ -50,3 +50,12 @@ def test_inputs_of_another_shape_are_refused():
 def test_a_patch_has_a_side():
     with pytest.raises(ConfigError, match="got 0"):
         patch_basis((1, 4, 4), 0)
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"), [("pixel", pixel_basis((2, 4, 6))), ("patch", patch_basis((2, 4, 6), 3))]
+)
+def test_parameters_name_a_basis(feature, expected):
+    found = make_basis(feature, (2, 4, 6), 3)
+    assert (found.name, found.size) == (expected.name, expected.size)
+    assert torch.equal(found.index, expected.index)

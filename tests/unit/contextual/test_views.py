@@ -20,10 +20,12 @@ def test_masks_have_the_exact_size_and_never_meet(size, fraction, count):
     assert (utility.where(high, torch.inf).amin(1) >= utility.where(~high, -torch.inf).amax(1)).all()
 
 
-def test_equal_features_still_give_exact_sizes():
-    low, high = select_features(torch.zeros(3, 10), 0.3)
-    assert low.sum() == high.sum() == 9
-    assert not (low & high).any()
+def test_of_equal_features_the_first_are_low_and_the_last_are_high():
+    low, high = select_features(torch.zeros(2, 6), 0.3)
+    assert low.tolist() == [[True, True, False, False, False, False]] * 2
+    assert high.tolist() == [[False, False, False, False, True, True]] * 2
+    low, high = select_features(torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0, 0.0]]), 1 / 6)
+    assert (low.nonzero().tolist(), high.nonzero().tolist()) == ([[0, 1]], [[0, 4]])
 
 
 def test_no_gradient_flows_through_the_choice():

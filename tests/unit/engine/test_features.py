@@ -96,6 +96,38 @@ def test_a_layer_without_a_tensor_is_an_error() -> None:
 def test_pooling_is_the_mean_over_positions() -> None:
     maps = torch.arange(24.0).view(1, 2, 3, 4)
     assert pool_features(maps).tolist() == [[5.5, 17.5]]
-    assert pool_features(maps.view(1, 2, 12)).tolist() == [[5.5, 17.5]]
+    assert pool_features(maps.view(1, 2, 12), "second").tolist() == [[5.5, 17.5]]
+    assert pool_features(maps.view(1, 12, 2), "last").tolist() == [[11.0, 12.0]]
+    assert pool_features(maps, "last").tolist() == [[10.0, 11.0, 12.0, 13.0]]
+    assert pool_features(maps.view(12, 2), "last").tolist() == maps.view(12, 2).tolist()
     with pytest.raises(DataError, match="expected"):
         pool_features(torch.ones(3))
+
+
+def test_where_the_channels_are_is_not_guessed() -> None:
+    """A transformer's (N, tokens, d) and a convolution's (N, d, positions) look alike."""
+    with pytest.raises(DataError, match=r"\(2, 7, 4\) features may be") as raised:
+        pool_features(torch.ones(2, 7, 4))
+    assert "channels=second or channels=last" in raised.value.hint
+
+
+def test_a_layer_that_is_never_called_is_named() -> None:
+    net = Two()
+    net.spare = nn.Linear(2, 2)
+    with capture_features(net, ("first", "spare")) as found:
+        net(torch.ones(1, 2, 2))
+    assert list(found) == ["first"]
+    with pytest.raises(DataError, match="layer 'spare' is not called in the forward pass"):
+        found["spare"]
+
+
+def test_reasons_may_be_collected_instead() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"x": x}
+
+    unusable: dict[str, str] = {}
+    net = nn.Sequential(nn.Identity(), Odd())
+    with capture_features(net, ("0", "1"), unusable) as found:
+        net(torch.ones(1, 2))
+    assert (list(found), unusable) == (["0"], {"1": "returns dict, not a tensor"})

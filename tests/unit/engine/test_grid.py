@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from robustkit.config import RunConfig, parse_config
 from robustkit.engine.grid import CHUNK, CLEAN, digest, expand_cells, expand_conditions, split_chunks
 from robustkit.errors import ConfigError
-from robustkit.host import Host, load_host
+from robustkit.host import Host, Source, load_host
 
 SMALL, LARGE = (3, 32, 32), (3, 224, 224)
 
@@ -117,3 +119,47 @@ def test_chunks_cover_the_ids_in_order() -> None:
     chunks = split_chunks(np.arange(2 * CHUNK + 5))
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 5]
     assert np.concatenate(chunks).tolist() == list(range(2 * CHUNK + 5))
+
+
+PLUGIN = """
+import robustkit
+
+
+@robustkit.hookimpl
+def robustkit_perturbations():
+    return [robustkit.Perturbation(name="dim", summary="s", target="edited_plugin.inner.dim:Dim")]
+
+
+@robustkit.hookimpl
+def robustkit_attacks():
+    return [robustkit.Attack(name="push", summary="s", target="edited_plugin.inner.dim:Dim")]
+"""
+
+
+def test_an_edited_plugin_has_other_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version stays, and so does the file of the implementation: what changes is another file of the plugin."""
+    package = tmp_path / "edited_plugin"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text(PLUGIN)
+    (package / "inner" / "__init__.py").write_text("")
+    (package / "inner" / "dim.py").write_text("class Dim:\n    def __init__(self, params): ...\n")
+    (package / "strength.py").write_text("STRENGTH = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import importlib
+
+    host = Host()
+    source = Source(name="edited", dist="d", version="1", origin="", load=lambda: importlib.import_module(package.name))
+    assert host.load(source).status == "ok"
+
+    def keys() -> list[str]:
+        given = config(perturbation=["dim:severity=1"], attack=["push:eps=0.1"])
+        found = expand_cells({"m": {}}, expand_conditions(given, host, SMALL), [0], {})
+        return [cell.key for cell in found]
+
+    before = keys()
+    assert keys() == before
+    (package / "strength.py").write_text("STRENGTH = 2\n")
+    after = keys()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, False]
+    for name in [name for name in sys.modules if name.startswith("edited_plugin")]:
+        del sys.modules[name]

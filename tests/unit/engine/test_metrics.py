@@ -62,6 +62,17 @@ class Drift:
         return {name: robustkit.Estimate(value=float(value / n), n=int(n)) for name, value in total.items()}
 
 
+@robustkit.params
+class SideParams:
+    side: int
+
+
+def resolve_side(params, shape):
+    if params.side > shape[1]:
+        raise robustkit.ConfigError(f"{params.side} is too much for {shape}", "take less")
+    return SideParams(side=params.side or shape[1])
+
+
 class Spoiling(MeanLogit):
     """Fails on every batch, after writing into what it was handed."""
 
@@ -95,6 +106,7 @@ def robustkit_metrics():
         declare("mean-logit", MeanLogit, "model", on="clean"),
         declare("drift", Drift, "features", params=DriftParams, on="degraded"),
         declare("a-vandal", Vandal, "features", params=DriftParams),
+        declare("picky", MeanLogit, "model", params=SideParams, resolve=resolve_side),
         declare("telepathic", Drift, "telepathy"),
         declare("wordy", MeanLogit, "model", modality="text"),
     ]
@@ -158,7 +170,7 @@ def test_one_that_fails_costs_only_its_own_rows(config: dict[str, Any], tmp_path
     done = evaluate(config, out=tmp_path / "run")
     assert values(done.rows) == alone
     assert [failure["error"] for failure in done.failures] == [
-        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 56)"
+        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 67)"
     ] * 2
 
 
@@ -209,6 +221,32 @@ def test_an_unknown_layer_is_named_before_anything_is_computed(config: dict[str,
         evaluate(config, out=tmp_path / "run")
     assert "conv1" in raised.value.hint
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("utility-sensitivity:patch=28", "images of 28x28 have one patch of 28x28"),
+        ("picky:side=99", "99 is too much for (1, 28, 28)"),
+    ],
+)
+def test_what_does_not_go_with_the_images_is_refused_before_anything_is_computed(
+    config: dict[str, Any], tmp_path: Path, metric: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        evaluate({**config, "metric": [metric]}, out=tmp_path / "run")
+    assert message in raised.value.message
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_depends_on_the_images_is_part_of_the_name(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["picky:side=0"]}, out=tmp_path / "run")
+    assert {row["metric"] for row in done.rows} == {"my-lab/picky:side=28"}
+
+
+def test_a_layer_may_have_a_number_for_a_name(config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no layer of SmallCnn matches '1'"):
+        evaluate({**config, "metric": ["utility-sensitivity:layer=1"]}, out=tmp_path / "run")
 
 
 def test_needs_and_modality_are_checked(config: dict[str, Any], tmp_path: Path) -> None:

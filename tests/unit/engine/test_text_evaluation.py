@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from robustkit.engine.edits import undo_edits
-from robustkit.errors import ConfigError, DataError
+from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.evaluation import evaluate
 
 NET = """
@@ -124,6 +124,35 @@ def test_noise_that_does_more_than_it_says_fails_its_cells(config: dict[str, Any
     assert [check["status"] for check in done.folder.read_manifest()["checks"]] == ["fail", "pass"]
     assert len(done.failures) == 1
     assert "aimed at 0.2000, measured 0.2998; the noise changes more" in done.failures[0]["error"]
+    for rows in (done.rows, done.folder.read_results()):
+        assert {row["condition"] for row in rows} == {"clean", "lab/drop:factor=1.05,severity=5"}
+    assert "factor=1.5," not in (tmp_path / "run" / "results.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "failed: ZeroDivisionError: division by zero"),
+        ("sys.exit(0)", "failed: SystemExit: 0"),
+        ("None", "got None"),
+        ("float('nan')", "got nan"),
+        ("float('inf')", "got inf"),
+        ("-0.1", "got -0.1"),
+        ("'0.1'", "got '0.1'"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused_before_anything_is_computed(
+    config: dict[str, Any], tmp_path: Path, code: str, message: str
+) -> None:
+    noise = NOISE.replace("import robustkit", "import sys, robustkit", 1).replace(
+        "return 0.04 * severity", f"return {code}"
+    )
+    (tmp_path / "lab.py").write_text(noise)
+    with pytest.raises(PluginError) as raised:
+        evaluate(config, out=tmp_path / "run")
+    assert "perturbation 'lab/drop' of plugin lab: rate(1)" in raised.value.message
+    assert message in raised.value.message
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("size", [1, 7, 300])

@@ -8,8 +8,10 @@ import pytest
 from annotated_types import Ge, Le
 
 import robustkit
+from robustkit.config.shorthand import parse_shorthand
 from robustkit.errors import ConfigError
 from robustkit.host import Entry
+from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import params_schema, parse_params
 
 
@@ -28,6 +30,48 @@ def entry(params: type = NoiseParams) -> Entry:
 def test_strings_from_the_command_line_are_coerced() -> None:
     parsed: Any = parse_params(entry(), {"std": "0.2", "per-channel": "true"})
     assert (parsed.std, parsed.per_channel) == (0.2, True)
+
+
+@robustkit.params
+class LayerParams:
+    layer: str = ""
+    layers: str | tuple[str, ...] = ()
+    bins: int | str = 3
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "parsed"),
+    [
+        ("layer=1", "layer", "1"),
+        ('layer="1.10"', "layer", "1.10"),
+        ("layers=7", "layers", "7"),
+        ("layers=[0,features]", "layers", ("0", "features")),
+        ("layers=0..2", "layers", ("0", "1", "2")),
+        ("bins=5", "bins", 5),
+    ],
+)
+def test_a_name_may_be_a_number(given: str, name: str, parsed: Any) -> None:
+    raw = parse_shorthand(f"noise:{given}")
+    raw.pop("name")
+    found = parse_params(entry(LayerParams), raw)
+    assert getattr(found, name) == parsed
+    text = canonical_name(entry(LayerParams), found)
+    again = parse_shorthand(text)
+    again.pop("name")
+    assert parse_params(entry(LayerParams), again) == found
+
+
+@pytest.mark.parametrize("given", [{"layer": 1.1}, {"layers": ["0", 1.1]}])
+def test_a_number_whose_text_is_lost_is_no_name(given: Any) -> None:
+    with pytest.raises(ConfigError, match=r"expected a text, got the number 1\.1") as caught:
+        parse_params(entry(LayerParams), given)
+    assert "quotes" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [True, None])
+def test_what_is_no_number_does_not_become_a_name(value: Any) -> None:
+    with pytest.raises(ConfigError, match="'layer'"):
+        parse_params(entry(LayerParams), {"layer": value})
 
 
 def test_parameters_are_frozen() -> None:

@@ -152,3 +152,44 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"schema"')
     with pytest.raises(DataError, match="cannot be read"):
         RunFolder(tmp_path).read_manifest()
+
+
+def manifest(tmp_path: Path, **changes: Any) -> RunFolder:
+    facts = {"schema": 1, "datasets": {"d": {"evaluated": 5000}}, "chunks": 3, **changes}
+    (tmp_path / "manifest.json").write_text(json.dumps(facts))
+    return RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize("chunks", [10**30, 5001, -1, True, 3.0, "3", None])
+def test_a_manifest_with_more_chunks_than_samples_is_refused(tmp_path: Path, chunks: Any) -> None:
+    with pytest.raises(DataError, match=r"expected a number of chunks from 0 to 5000, .*got"):
+        manifest(tmp_path, chunks=chunks).read_manifest()
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"chunks": 5000}, {"datasets": {"d": {"evaluated": 10**30}}, "chunks": 10**30}]
+)
+def test_looking_for_chunks_ends_at_the_first_that_is_not_there(tmp_path: Path, changes: dict[str, Any]) -> None:
+    folder = manifest(tmp_path, **changes)
+    chunks = folder.read_manifest()["chunks"]
+    folder.commit_chunk(CELL, 0, records(5))
+    folder.commit_measure(CELL, 0, {"x": np.arange(3.0)})
+    assert folder.read_cell(CELL, chunks) is None
+    assert folder.read_measures(CELL, chunks) is None
+
+
+@pytest.mark.parametrize("content", ["NaN", "Infinity", "-Infinity", "1e999", "[" * 100_000, "7" * 5000])
+def test_results_that_robustkit_never_writes_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(f'[{{"value": {content}}}]')
+    with pytest.raises(DataError, match="cannot be read") as raised:
+        RunFolder(tmp_path).read_results()
+    assert "--resume" in raised.value.hint
+    path.write_text('[{"value": 1e-5}, {"value": null}]')
+    assert RunFolder(tmp_path).read_results() == [{"value": 1e-5}, {"value": None}]
+
+
+def test_a_manifest_that_is_nested_without_end_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="cannot be read"):
+        RunFolder(tmp_path).read_manifest()

@@ -181,6 +181,15 @@ def test_a_layout_types_its_own_letters():
     assert edits_of(german, layout="qwertz")
 
 
+@pytest.mark.parametrize("factor", [2.0**1021, 2.0**-1060])
+def test_only_the_ratios_of_the_weights_count_however_large_or_small(bundled, factor):
+    usual = {"substitution": 5.0, "insertion": 2.0, "omission": 2.0, "doubling": 1.0}
+    scaled = {kind: factor * weight for kind, weight in usual.items()}
+    expected = noise(**usual).edit(bundled[:50], keys(50), 5)
+    assert noise(**scaled).edit(bundled[:50], keys(50), 5) == expected
+    assert len({change.op for changes in expected for change in changes}) == 4
+
+
 def test_without_any_weight_it_is_refused():
     with pytest.raises(ConfigError, match="at least one weight above 0"):
         noise(substitution=0, insertion=0, omission=0, doubling=0)

@@ -205,10 +205,18 @@ def test_a_layer_is_one_layer_from_the_start(net, layer, reason):
         Fcl(replace(PARAMS, layer=layer), net)
 
 
-def test_too_large_a_patch_is_refused(plain, make_batch):
-    with pytest.raises(ConfigError, match="of at least 2 features") as refused:
-        Fcl(replace(PARAMS, patch=8), plain)(make_batch())
+@pytest.mark.parametrize(("shape", "patch"), [((1, 8, 8), 8), ((3, 8, 4), 9)])
+def test_too_large_a_patch_is_refused(plain, shape, patch):
+    with pytest.raises(ConfigError, match=f"patch={patch} makes 1 feature of images of 8x") as refused:
+        Fcl(replace(PARAMS, patch=patch), plain).check_inputs(shape)
     assert "smaller patches" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("shape", "basis", "patch"), [((1, 8, 8), "patch", 7), ((1, 8, 4), "patch", 4), ((1, 2, 1), "pixel", 9)]
+)
+def test_two_features_are_enough(plain, shape, basis, patch):
+    Fcl(replace(PARAMS, basis=basis, patch=patch), plain).check_inputs(shape)
 
 
 def test_masks_are_found_in_evaluation_mode_and_learnt_from_in_training_mode(net, make_batch):

@@ -97,6 +97,11 @@ class NoLoss(Plain):
         return {"cost": super().forward(batch)["loss"]}
 
 
+class Numbered(Plain):
+    def forward(self, batch):
+        return {**super().forward(batch), 7: torch.zeros(())}
+
+
 class WrongName(Plain):
     def forward(self, batch):
         return {**super().forward(batch), "epoch": torch.zeros(())}
@@ -112,6 +117,17 @@ class WrongCorrect(Plain):
         return batch.labels
 
 
+class Picky(Plain):
+    def check_inputs(self, shape):
+        if shape != (3, 9, 9):
+            raise robustkit.ConfigError("wants images of 9 pixels", "take others")
+
+
+class Brittle(Plain):
+    def check_inputs(self, shape):
+        raise ValueError("out of luck")
+
+
 class Forgetful(nn.Module):
     """Does not hold the model's parameters."""
 
@@ -121,7 +137,9 @@ class Forgetful(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
 
-CLASSES = (Plain, Counted, Diverging, Exploding, NoLoss, WrongName, Raises, WrongCorrect, Forgetful)
+CLASSES = (
+    Plain, Counted, Diverging, Exploding, NoLoss, Numbered, WrongName, Raises, WrongCorrect, Picky, Brittle, Forgetful,
+)
 
 
 @robustkit.hookimpl

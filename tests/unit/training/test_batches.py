@@ -81,3 +81,10 @@ def test_keys_change_with_the_epoch_in_training_and_not_in_validation(batches: B
     assert held[0] == held[1]
     assert list(held[0]) == IDS[:50].tolist()
     assert all(held[0][each] != first[each] for each in first)
+
+
+def test_what_a_trainer_writes_into_its_keys_does_not_reach_the_plan(batches: Batches) -> None:
+    before = batches.ids.copy()
+    for batch in [*batches.in_order(0), *batches.shuffled(0)]:
+        batch.keys.ids.fill_(-1)
+    assert batches.ids.tolist() == before.tolist()

@@ -31,6 +31,13 @@ from robustkit.errors import ConfigError, DataError, PluginError, RunError
         ({"augment": ["spin"]}, "'flip' or 'crop'", ""),
         ({"validation": 1.0}, "less than 1", ""),
         ({"validation_split": "train"}, "is what is trained on", "another split"),
+        (
+            {"trainer": "fcl:patch=99"},
+            "basis=patch,patch=99 makes 1 feature of images of 8x8 pixels",
+            "smaller patches",
+        ),
+        ({"trainer": "fcl:patch=8,warmup=1"}, "makes 1 feature", "smaller patches"),
+        ({"trainer": "lab/picky"}, "wants images of 9 pixels", "others"),
         ({"normalize": "cifra10"}, "unknown name 'cifra10'", "cifar10"),
         ({"device": "tpu"}, "unknown device|not supported", "cpu"),
         ({"precision": "fp16"}, "needs a CUDA device", "fp32"),
@@ -94,10 +101,12 @@ def test_a_table_without_a_column_of_labels(tmp_path: Path) -> None:
     ("trainer", "message"),
     [
         ("noloss", "scalar tensors by name, 'loss' among them"),
+        ("numbered", "scalar tensors by name, 'loss' among them, got .*7: tensor"),
         ("wrongname", "calls a loss 'epoch'"),
         ("raises", "ValueError: out of luck"),
         ("wrongcorrect", r"must return \(6,\) bool"),
         ("forgetful", "does not hold the model's parameters"),
+        ("brittle", "check_inputs failed: ValueError: out of luck"),
         ("function", "built builtin_function_or_method"),
     ],
 )
@@ -111,7 +120,7 @@ def test_a_trainer_that_breaks_its_contract_is_named(lab: Any, tmp_path: Path, t
     ("trainer", "where"),
     [
         ("diverging", "epoch 2, step 3 of 4: the loss is no longer a number: loss inf, largest "),
-        ("exploding", "epoch 2, step 4 of 4: weights are no longer numbers"),
+        ("exploding", "epoch 2, step 4 of 4: parameter 'model.net.6.bias' is no longer a number"),
     ],
 )
 def test_a_loss_that_diverges_stops_the_training_and_the_best_weights_stay(

@@ -22,12 +22,26 @@ def rates_of_torch(scheduler: Any, steps: int, **options: Any) -> list[float]:
     return rates
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 100])
+@pytest.mark.parametrize("steps", [2, 3, 4, 7, 100])
 def test_onecycle_is_torchs(steps: int) -> None:
     reference = rates_of_torch(
         torch.optim.lr_scheduler.OneCycleLR, steps, max_lr=0.5, total_steps=steps, cycle_momentum=False
     )
     assert [learning_rate("onecycle", 0.5, step, steps) for step in range(steps)] == pytest.approx(reference, rel=1e-12)
+
+
+@pytest.mark.parametrize("schedule", ["onecycle", "cosine", "constant"])
+def test_a_single_step_has_the_highest_rate(schedule: str) -> None:
+    """Torch's OneCycleLR gives it the last rate of the fall, 250,000 times less: nothing would be learnt."""
+    assert learning_rate(schedule, 0.5, 0, 1) == 0.5
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_fewer_than_four_steps_of_onecycle_have_no_rise(steps: int) -> None:
+    rates = [learning_rate("onecycle", 0.5, step, steps) for step in range(steps)]
+    assert rates == sorted(rates, reverse=True)
+    assert 0.3 < rates[0] < 0.5
+    assert learning_rate("onecycle", 0.5, 0, 4) < 0.03  # control: the fourth makes it rise
 
 
 def test_cosine_is_torchs() -> None:

@@ -63,7 +63,8 @@ def test_a_training_learns_and_says_what_it_did(lab: Any, tmp_path: Path) -> Non
     assert best["validation_correct"] >= 10  # of 12; chance is 4
     assert watch.begun == (8, 4, 0)
     assert watch.steps == [(epoch, step) for epoch in range(1, 9) for step in range(1, 5)]
-    assert watch.notes == ["trainer lab/careful: after Nobody et al."]
+    assert [note.partition(":")[0] for note in watch.notes] == ["trainer lab/careful", "an epoch has 4 step(s) only"]
+    assert "after Nobody et al." in watch.notes[0]
     assert done.caveat == "after Nobody et al."
 
 
@@ -101,6 +102,8 @@ def test_the_folder_holds_manifest_history_configuration_and_events(lab: Any, tm
         "recipe": manifest["recipe"],
         "name": "b",
         "data": f"{lab.folder.name}/data",
+        "data_fingerprint": manifest["data"]["fingerprint"],
+        "validation_fingerprint": manifest["data"]["fingerprint"],
         "epochs": 2,
         "epoch": done.selected_epoch,
         "selected_epoch": done.selected_epoch,
@@ -186,6 +189,12 @@ def test_class_names_of_the_data_go_with_the_weights(tmp_path: Path) -> None:
     assert metadata(done.model)["robustkit.model"] == "zoo/small-cnn:in-channels=1,num-classes=10,width=2"
 
 
+def test_classes_without_names_go_by_their_numerals(lab: Any, tmp_path: Path) -> None:
+    done = robustkit.train(lab.config(model="lab/net:num_classes=5"), out=tmp_path)
+    for path in (done.model, done.last):
+        assert json.loads(metadata(path)["robustkit.classes"]) == ["0", "1", "2"]
+
+
 def test_the_configuration_decides_the_bytes_and_the_caller_does_not(lab: Any, tmp_path: Path) -> None:
     torch.manual_seed(1)
     state = torch.get_rng_state()
@@ -240,6 +249,11 @@ def test_another_split_validates_and_then_all_samples_are_trained_on(lab: Any, t
     facts = json.loads((tmp_path / "run" / "manifest.json").read_text())["data"]
     assert (facts["trained_on"], facts["validated_on"], facts["validation"]) == (40, 20, "two/val")
     assert done.history[0]["validation_n"] == 20
+    stated = json.loads(metadata(done.model)["robustkit.training"])
+    assert stated["data_fingerprint"] == facts["fingerprint"]
+    assert stated["validation_fingerprint"] == facts["validation_fingerprint"] != facts["fingerprint"]
+    evaluated = robustkit.open_layout(tmp_path / "two", split="val")
+    assert stated["validation_fingerprint"] == evaluated.fingerprint()
 
 
 def test_texts_are_trained_on_and_evaluated(tmp_path: Path) -> None:

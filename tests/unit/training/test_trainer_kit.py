@@ -56,9 +56,19 @@ class Freezes(Good):
         super().__init__(model.requires_grad_(False))
 
 
+class Thaws(Good):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model.requires_grad_(True))
+
+
 class NoLoss(Good):
     def forward(self, batch: Any) -> Any:
         return {"cost": super().forward(batch)["loss"]}
+
+
+class Numbered(Good):
+    def forward(self, batch: Any) -> Any:
+        return {**super().forward(batch), 7: torch.zeros(())}
 
 
 class Bare(Good):
@@ -102,6 +112,16 @@ class WritesIntoItsInputs(Good):
 class DrawsGlobally(Good):
     def forward(self, batch: Any) -> Any:
         return {"loss": super().forward(batch)["loss"] * torch.rand(())}
+
+
+class FailsOnSmallImages(Good):
+    def check_inputs(self, shape: Any) -> None:
+        assert shape[1] > 1
+
+
+class FreezesWhenAsked(Good):
+    def check_inputs(self, shape: Any) -> None:
+        self.model.requires_grad_(False)
 
 
 class Counts(Good):
@@ -158,8 +178,10 @@ def test_the_good_one_passes() -> None:
     [
         (HidesTheModel, kit.check_holds_model, "does not hold"),
         (lambda model: print, kit.check_holds_model, "expected a torch.nn.Module"),
-        (Freezes, kit.check_holds_model, "freezes"),
+        (Freezes, kit.check_holds_model, "are frozen"),
+        (Thaws, kit.check_holds_model, "are frozen"),
         (NoLoss, kit.check_losses, "'loss' among them"),
+        (Numbered, kit.check_losses, "names that are strings"),
         (Bare, kit.check_losses, "losses by name"),
         (Rows, kit.check_losses, "scalar tensors"),
         (NotANumber, kit.check_losses, "NaN"),
@@ -172,6 +194,8 @@ def test_the_good_one_passes() -> None:
         (CountsFromTheThirdStep, kit.check_trainer_continues, "state dict leaves out"),
         (ClimbsAtHeart, kit.check_learns, "took the loss from"),
         (CountsCorrect, kit.check_correct, "expected correct as"),
+        (FailsOnSmallImages, kit.check_inputs_asked, "check_inputs.*AssertionError"),
+        (FreezesWhenAsked, kit.check_inputs_asked, "requires_grad"),
         (TrainsInCorrect, kit.check_correct, "training mode"),
     ],
 )

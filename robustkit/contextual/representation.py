@@ -7,7 +7,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional
 
-import robustkit
+from robustkit.engine.features import capture_features, find_layers, pool_features
+from robustkit.errors import ConfigError
 
 Inputs = Tensor | list[str]
 
@@ -20,14 +21,14 @@ class Representation:
         layer: name or pattern of one layer; empty for the logits.
 
     Raises:
-        robustkit.ConfigError: no layer has this name, or several.
+        ConfigError: no layer has this name, or several.
     """
 
     def __init__(self, model: nn.Module, layer: str) -> None:
         self._model = model
-        self._layers = robustkit.find_layers(model, [layer]) if layer else ()
+        self._layers = find_layers(model, [layer]) if layer else ()
         if len(self._layers) > 1:
-            raise robustkit.ConfigError(f"layer: '{layer}' matches {', '.join(self._layers)}", "name one of them")
+            raise ConfigError(f"layer: '{layer}' matches {', '.join(self._layers)}", "name one of them")
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """Return (N, m) representations."""
@@ -48,6 +49,6 @@ class Representation:
         return respond
 
     def _run(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        with robustkit.capture_features(self._model, self._layers) as found:
+        with capture_features(self._model, self._layers) as found:
             logits: Tensor = self._model(inputs)
-        return logits, robustkit.pool_features(found[self._layers[0]]) if self._layers else logits
+        return logits, pool_features(found[self._layers[0]]) if self._layers else logits
