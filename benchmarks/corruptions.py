@@ -4,8 +4,8 @@
 
 Both get the same uint8 images and return uint8, in the layout that each takes, and draw their random numbers inside the
 timer. robustkit runs with mode=reference and profile=imagecorruptions, through the host, with nothing kept from one
-batch to the next but kernels and the frost photographs; imagecorruptions runs through its adapter, image by image, which
-is all it can do. Times are CPU seconds, the median of rounds in which both sides take turns, averaged over severities.
+batch to the next but kernels and the frost photographs; imagecorruptions runs through its adapter, image by image, as
+it must. Times are CPU seconds, the median of rounds in which both sides take turns, averaged over severities.
 
 Needs scikit-image and imagecorruptions (`pip install --no-deps imagecorruptions==1.1.2`).
 """

@@ -63,7 +63,7 @@ _PUBLIC = {
     "robustkit.contextual.representation": ("Representation",),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
-    "robustkit.analysis.report": ("load_report",),
+    "robustkit.analysis.report.load": ("load_report",),
     "robustkit.analysis.specs": (
         "Axis",
         "FigureSpec",
@@ -80,17 +80,14 @@ _PUBLIC = {
     ),
     "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
     "robustkit.store.atomic": ("write_atomically",),
-    "robustkit.analysis.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
+    "robustkit.analysis.statistics.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
 __all__ = [*sorted(_HOME), "PLUGIN_API", "__version__"]  # noqa: PLE0604 - the names are those of _PUBLIC
 
 if TYPE_CHECKING:
-    from robustkit.analysis.intervals import bootstrap_interval as bootstrap_interval
-    from robustkit.analysis.intervals import mean_interval as mean_interval
-    from robustkit.analysis.intervals import wilson_interval as wilson_interval
-    from robustkit.analysis.report import load_report as load_report
+    from robustkit.analysis.report.load import load_report as load_report
     from robustkit.analysis.spec_json import spec_from_json as spec_from_json
     from robustkit.analysis.spec_json import spec_to_json as spec_to_json
     from robustkit.analysis.specs import Axis as Axis
@@ -105,6 +102,9 @@ if TYPE_CHECKING:
     from robustkit.analysis.specs import TableCell as TableCell
     from robustkit.analysis.specs import TableColumn as TableColumn
     from robustkit.analysis.specs import TableSpec as TableSpec
+    from robustkit.analysis.statistics.intervals import bootstrap_interval as bootstrap_interval
+    from robustkit.analysis.statistics.intervals import mean_interval as mean_interval
+    from robustkit.analysis.statistics.intervals import wilson_interval as wilson_interval
     from robustkit.components import Attack as Attack
     from robustkit.components import Component as Component
     from robustkit.components import Dataset as Dataset

@@ -6,8 +6,8 @@ use, so that listing plugins costs nothing. Nothing here imports torch or numpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from robustkit.parameters import NoParams
@@ -16,6 +16,7 @@ Target = str | Callable[..., Any]
 Modality = Literal["image", "text"]
 Norm = Literal["linf", "l2"]
 Parity = Literal["", "exact", "one-level", "statistical"]
+Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ class Metric(Component):
     Attributes:
         higher_is_better: the direction that reporters rank by; None where neither is better.
         bounds: the smallest and largest value that is possible; None for unbounded.
+        part_bounds: those of single parts, by name, of a metric that has several and whose parts differ in them.
         needs: what it is computed from. `records`: the stored per-sample records, without the model. `model`: the model
             and each batch while the cell is computed. `features`: outputs of layers on clean and on degraded inputs.
         on: the cells that it is computed for: all, those with clean inputs, or those with degraded ones.
@@ -121,12 +123,17 @@ class Metric(Component):
     kind: ClassVar[str] = "metric"
 
     higher_is_better: bool | None
-    bounds: tuple[float | None, float | None] = (None, None)
+    bounds: Bounds = (None, None)
+    part_bounds: Mapping[str, Bounds] = field(default_factory=dict, hash=False)
     needs: frozenset[str] = frozenset({"records"})
     on: Literal["every", "clean", "degraded"] = "every"
     modality: Modality | None = None
     default: bool = False
     resolve: Target | None = None
+
+    def bounds_of(self, part: str = "") -> Bounds:
+        """Return the bounds of a part; without a name, or where the part has none of its own, those of the metric."""
+        return self.part_bounds.get(part, self.bounds)
 
 
 @dataclass(frozen=True, kw_only=True)

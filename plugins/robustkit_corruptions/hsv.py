@@ -13,7 +13,6 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
-from robustkit_corruptions.pieces import by_pixels
 
 _LARGE = levels(0.1, 0.2, 0.3, 0.4, 0.5)
 _V, _T, _P, _Q = range(4)
@@ -42,7 +41,7 @@ class Brightness(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the brighter values."""
         (shift,) = constants
-        return by_pixels(values, lambda pixels: raise_value(pixels, shift))
+        return raise_value(values, shift)
 
 
 class Saturate(Corruption):
@@ -68,8 +67,7 @@ class Saturate(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the more or less colourful values."""
         factor, shift = constants
-        fixed = self.params.mode == "fixed"
-        return by_pixels(values, lambda pixels: stretch_saturation(pixels, factor, shift, keep_grey=fixed))
+        return stretch_saturation(values, factor, shift, keep_grey=self.params.mode == "fixed")
 
 
 class _Hsv(NamedTuple):

@@ -23,20 +23,3 @@ def by_planes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     if values.device.type != "cpu" or size >= len(planes):
         return compute(planes).view_as(values)
     return torch.cat([compute(planes[start : start + size]) for start in range(0, len(planes), size)]).view_as(values)
-
-
-def by_pixels(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return what `compute` makes of (N, C, H, W) values, given some pixels of all channels at a time.
-
-    Args:
-        values: any device; where it is not the CPU, all pixels go at once.
-        compute: from (N, C, P, 1) to the same shape, each pixel on its own.
-    """
-    n, channels = values.shape[:2]
-    pixels = values.flatten(2)[..., None]
-    size = max(1, _CACHED // (n * channels))
-    if values.device.type != "cpu" or size >= pixels.shape[2]:
-        return compute(pixels).view_as(values)
-    return torch.cat(
-        [compute(pixels[:, :, start : start + size]) for start in range(0, pixels.shape[2], size)], 2
-    ).view_as(values)

@@ -9,6 +9,7 @@ from robustkit_metrics.params import (
     TokenUtilitySensitivityParams,
     UtilitySensitivityParams,
 )
+from robustkit_metrics.ranges import PART_BOUNDS
 
 robustkit_api = 1
 
@@ -66,6 +67,7 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             params=UtilitySensitivityParams,
             resolve="robustkit_metrics.utility_sensitivity:check_basis",
             higher_is_better=None,
+            part_bounds=PART_BOUNDS,
             needs=frozenset({"model"}),
             on="clean",
             modality="image",
@@ -79,6 +81,7 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             target="robustkit_metrics.token_utility_sensitivity:TokenUtilitySensitivity",
             params=TokenUtilitySensitivityParams,
             higher_is_better=None,
+            part_bounds=PART_BOUNDS,
             needs=frozenset({"model"}),
             on="clean",
             modality="text",
@@ -92,7 +95,7 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             target="robustkit_metrics.linear_cka:LinearCka",
             params=LinearCkaParams,
             higher_is_better=None,
-            bounds=(None, None),
+            bounds=(-1.0, 1.0),
             needs=frozenset({"features"}),
             on="degraded",
             tags=("similarity",),

@@ -21,9 +21,9 @@ class LinearCka:
     """Linear CKA (Kornblith et al. 2019) with the unbiased estimator of HSIC (Song et al. 2012), layer by layer.
 
     1 where the features of degraded inputs are those of clean ones up to rotation, scale and translation; near 0, or a
-    little below, where they are unrelated: it is never clamped. Feature maps are averaged over positions first. It is
-    exact for all samples together, not a mean over batches: see `cka_moments`. With 5 chunks or more, the interval is
-    Student's t around the value, by a jackknife over chunks.
+    little below, where they are unrelated: it is not cut off there. Feature maps are averaged over positions first. It
+    is exact for all samples together, not a mean over batches: see `cka_moments`. With 5 chunks or more, the interval
+    is Student's t around the value, by a jackknife over chunks, cut off at -1 and 1.
 
     Attributes:
         layers: which layers it is computed for.
@@ -78,6 +78,8 @@ class LinearCka:
             value = unbiased_cka(whole)
         except Undefined as reason:
             return robustkit.Estimate(value=None, n=n, note=f"undefined: {reason}")
+        # Cauchy and Schwarz bound it by 1 in absolute value, but for rounding.
+        value = min(max(value, -1.0), 1.0)
         low, high = _jackknife(value, whole, chunks)
         interval = "" if low is None else "jackknife-chunks"
         return robustkit.Estimate(value=value, n=n, ci_low=low, ci_high=high, interval=interval)
@@ -107,7 +109,7 @@ def _merge(parts: Sequence[Moments]) -> Moments:
 
 
 def _jackknife(value: float, whole: Moments, chunks: Sequence[Moments]) -> tuple[float | None, float | None]:
-    """Return Student's 95 % interval around the value, from the values with one chunk left out at a time."""
+    """Return Student's 95 % interval around the value, within [-1, 1], from the values without one chunk at a time."""
     count = len(chunks)
     if count < _FEWEST_CHUNKS:
         return None, None
@@ -119,4 +121,4 @@ def _jackknife(value: float, whole: Moments, chunks: Sequence[Moments]) -> tuple
         return None, None
     error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
     half = float(stdtrit(count - 1, 0.975) * error)
-    return value - half, value + half
+    return max(value - half, -1.0), min(value + half, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp
 from typing import Any
 
@@ -10,18 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import robustkit
-
-RANGES: Mapping[str, tuple[float, float]] = {
-    "rank-correlation": (-1, 1),
-    "cosine": (0, 1),
-    "s-low": (0, np.inf),
-    "s-high": (0, np.inf),
-    "sensitivity-mass": (0, 1),
-    "contrast-ratio": (0, np.inf),
-    "weighted-sensitivity": (0, np.inf),
-    "loss-aligned-fraction": (0, 1),
-}
-"""The smallest and the largest possible value of each number a sample."""
+from robustkit_metrics.ranges import RANGES
 
 GEOMETRIC = frozenset({"contrast-ratio"})
 """What is averaged as a logarithm: a ratio and its inverse then weigh the same."""

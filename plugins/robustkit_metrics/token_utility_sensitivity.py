@@ -10,7 +10,8 @@ from torch import Tensor
 
 import robustkit
 from robustkit_metrics.params import TokenUtilitySensitivityParams
-from robustkit_metrics.sample_columns import RANGES, append, estimate_means
+from robustkit_metrics.ranges import RANGES
+from robustkit_metrics.sample_columns import append, estimate_means
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ def draw_figure(spec: FigureSpec, width: float, *, legend: bool = True) -> Figur
     cells = list(grid.flat)
     for number, (axes, panel) in enumerate(zip(cells, spec.panels, strict=False)):
         _draw_panel(axes, panel, number)
-        _name_axes(axes, spec.panels, number, columns, width / columns)
+        # The axes share the width with the numbers beside them.
+        _set_title(axes, panel.title, width / columns - 0.33, renderer)
+        _name_axes(axes, spec.panels, number, columns)
     for axes in cells[len(spec.panels) :]:
         axes.remove()
     if handles:
@@ -76,6 +78,9 @@ def _handles(spec: FigureSpec) -> list[Line2D]:
     if spec.panels[0].kind == "scatter":
         return scatter.front_handles(spec.panels)
     handles = curves.curve_handles(spec.panels)
+    # A model alone is no news; the lines of a CKA figure are layers.
+    if len(handles) == 1 and spec.kind != "cka":
+        return []
     names = short_names([str(handle.get_label()) for handle in handles])
     for handle in handles:
         handle.set_label(names[str(handle.get_label())])
@@ -102,12 +107,17 @@ def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
         axis.set_major_formatter(FuncFormatter(_percent if spec.unit == "%" else _plain))
 
 
-def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int, width: float) -> None:
-    """Write title and names of the axes; what the panel to the left or below says too is not repeated for lines."""
+def _set_title(axes: Axes, title: str, width: float, renderer: Any) -> None:
+    """Write the title in as many lines, of at most three, as it takes at this width in inches."""
+    measured = axes.set_title(title).get_window_extent(renderer).width / renderer.dpi
+    letters = max(int(len(title) * width / measured), 12) if measured else 12
+    lines = textwrap.wrap(title, letters, max_lines=3, placeholder=" …", break_on_hyphens=False)
+    axes.set_title("\n".join(lines))
+
+
+def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int) -> None:
+    """Write the names of the axes; what the panel to the left or below says too is not repeated for lines."""
     panel = panels[number]
-    # The title is centred on the axes, which share the width with the numbers beside them.
-    letters = max(int((width * 72 - 24) / 4.4), 12)
-    axes.set_title("\n".join(textwrap.wrap(panel.title, letters, max_lines=3, placeholder=" …")))
     line, below = panel.kind == "line", number + columns
     inner, upper = line and number % columns > 0, line and below < len(panels)
     axes.set_xlabel("" if upper and panels[below].x.label == panel.x.label else _name(panel.x))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from robustkit import ConfigError, FigureSpec, Report, spec_to_json, write_atomically
 from robustkit_reports.drawing import draw_figure
+from robustkit_reports.glyphs import legible
 from robustkit_reports.look import paper_style
 from robustkit_reports.params import FigureParams
 from robustkit_reports.venues import figure_width
@@ -63,7 +64,7 @@ class Figures:
     def _write(self, spec: FigureSpec, folder: Path, width: float) -> list[Path]:
         files: dict[str, bytes] = {}
         with paper_style(self.params.font):
-            figure = draw_figure(spec, width)
+            figure = draw_figure(legible(spec, self.params.font), width)
             files |= {form: render(figure, form) for form in self.params.formats}
         files["csv"] = plotted_numbers(spec).encode()
         files["json"] = (spec_to_json(spec) + "\n").encode()

@@ -13,6 +13,7 @@ from matplotlib.markers import MarkerStyle
 
 from robustkit import Axis, FigureSpec, Panel, Point, Series
 from robustkit_reports.drawing import draw_figure
+from robustkit_reports.glyphs import missing_letters_allowed
 from robustkit_reports.look import COLOURS, GRID, INK, look_of, paper_style
 
 WIDTHS = {"scatter": 2.8, "line": 2.5}
@@ -62,7 +63,8 @@ def panel_svgs(figure: FigureSpec) -> list[str]:
 
 
 def _panel_svg(figure: FigureSpec, panel: Panel, prefix: str) -> str:
-    with paper_style("sans", {**SCREEN, "svg.hashsalt": prefix}):
+    # The page's own fonts draw the text.
+    with missing_letters_allowed(), paper_style("sans", {**SCREEN, "svg.hashsalt": prefix}):
         drawn = draw_figure(replace(figure, panels=(panel,)), WIDTHS[panel.kind], legend=False)
         drawn.patch.set_visible(False)
         for axes in drawn.axes:

@@ -82,7 +82,7 @@ def place_labels(
         text = axes.annotate(name, (0, 0), xycoords="figure pixels", fontsize=mpl.rcParams["legend.fontsize"])
         size = text.get_window_extent(renderer)
         text.remove()
-        choices = [_box(anchor, size, radius * scale, angle) for radius in RADII for angle in DIRECTIONS]
+        choices = [label_box(anchor, size, radius * scale, angle) for radius in RADII for angle in DIRECTIONS]
         costs = [
             _clutter(box, inside, taken, markers, obstacles, scale)
             + _distance_cost(box, anchor, markers)
@@ -95,9 +95,12 @@ def place_labels(
     return taken
 
 
-def _box(anchor: Points, size: Bbox, radius: float, angle: float) -> Bbox:
-    x = anchor[0] + np.cos(angle) * (radius + size.width / 2)
-    y = anchor[1] + np.sin(angle) * (radius + size.height / 2)
+def label_box(anchor: Points, size: Bbox, radius: float, angle: float) -> Bbox:
+    """Return where a label of this size is that lies in a direction from its marker, in pixels."""
+    # Along a diagonal it is the box's corner that faces the marker, so that a long name does not reach back over it.
+    side, up = np.clip(np.sqrt(2) * np.array([np.cos(angle), np.sin(angle)]), -1, 1)
+    x = anchor[0] + np.cos(angle) * radius + side * size.width / 2
+    y = anchor[1] + np.sin(angle) * radius + up * size.height / 2
     return Bbox.from_bounds(x - size.width / 2, y - size.height / 2, size.width, size.height)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from robustkit import FigureSpec, Report, TableCell, TableColumn, write_atomically
 from robustkit_reports.inline_svg import legend_entries, panel_svgs
@@ -15,6 +16,9 @@ from robustkit_reports.params import PageParams
 from robustkit_reports.printing import heading, interval_text, number_text
 
 _HERE = Path(__file__).parent
+
+_JOINTS = re.compile(r"(?<=[/:=,;_@+])(?=[^\s/:=,;_@+])(?:(?<!\d[/:=,;_@+])|(?!\d))")
+"""Places inside a word where a line may end: after what joins its parts, but not inside a number or a time."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ def render_page(report: Report, title: str) -> str:
         title: of the page.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = breakable
     environment.globals.update(
+        places=_places,
         heading=heading,
         interval=interval_text,
         shown=_shown,
@@ -55,6 +61,23 @@ def render_page(report: Report, title: str) -> str:
     )
     template = environment.from_string((_HERE / "page.html.jinja").read_text("utf8"))
     return template.render(report=report, title=title)
+
+
+def breakable(text: str) -> Markup:
+    """Return a text, escaped, whose technical words may be broken after the signs that join them, and only there.
+
+    >>> str(breakable("zoo/net:a=1,000 <b>"))
+    'zoo/<wbr>net:<wbr>a=<wbr>1,000 &lt;b&gt;'
+    """
+    # What is escaped first holds none of the signs but in words of the text.
+    parts = [escape(part) for part in _JOINTS.split(text)]
+    return Markup("<wbr>").join(parts)
+
+
+def _places(figure: FigureSpec) -> set[str]:
+    """Return where its points stand to a front."""
+    found = {point.front for panel in figure.panels for series in panel.series for point in series.points}
+    return {place for place in found if place}
 
 
 def _panels(figure: FigureSpec) -> list[Markup]:

@@ -71,6 +71,8 @@ def label_scatter(axes: Axes, panel: Panel, renderer: Any) -> None:
     markers = np.concatenate([anchors, to_pixels(small)]) if small else anchors
     lines = [to_pixels(arm) for _, point in points for arm in cross(point)]
     lines += [to_pixels(np.array(panel.front))] if panel.front else []
+    frame = ((panel.x.low, panel.y.high), (panel.x.low, panel.y.low), (panel.x.high, panel.y.low))
+    lines += [to_pixels(np.array(frame))]
     place_labels(axes, [names[series.name] for series, _ in points], anchors, markers, lines, renderer)
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from robustkit.analysis.comparison import Comparison, Measured
-from robustkit.analysis.resample import RESAMPLES, SEED
+from robustkit.analysis.comparison.comparison import Comparison, Measured
+from robustkit.analysis.specs import Panel
+from robustkit.analysis.statistics.resample import RESAMPLES, SEED
 
 UPPER_BOUND = (
     "Accuracy under an attack is an upper bound of robust accuracy: a stronger or an adaptive attack may find more."
 )
 
-FRONT = (
+_FRONT = (
     "The line is the Pareto front of the point estimates. Hollow markers are dominated, but their intervals reach the "
     "front, so they are not separable from it; pale markers are dominated."
 )
+
+CUT = "cut off at the ends of the scale"
 
 _METHODS = {
     "wilson": "Wilson's for a single condition",
     "bootstrap": f"percentile bootstrap over samples ({RESAMPLES:,} resamples, seed {SEED}, the same resampled samples "
     "for all conditions and models) for means over conditions or seeds",
-    "student-t": "Student's t over samples for means of one number a sample",
+    "student-t": f"Student's t over samples for means of one number a sample, {CUT}",
+    "student-t of logarithms": "Student's t over samples of the logarithms for geometric means",
+    "jackknife-chunks": f"Student's t by a jackknife over chunks of samples, {CUT}",
     "metric-bootstrap": "the metric's own bootstrap over samples",
 }
 
@@ -28,6 +33,11 @@ _METHODS = {
 def describe_data(comparison: Comparison) -> str:
     """Return which samples the numbers rest on, and what is to be said about the models."""
     return " ".join([f"{comparison.dataset}, n = {comparison.samples:,} samples.", *comparison.caveats])
+
+
+def describe_front(panels: Iterable[Panel]) -> list[str]:
+    """Return what the line and the markers' filling mean; nothing where no panel has a front."""
+    return [_FRONT] if any(panel.front for panel in panels) else []
 
 
 def describe_intervals(comparison: Comparison, measured: Iterable[Measured], shape: str = "Intervals") -> str:
@@ -44,19 +54,28 @@ def describe_intervals(comparison: Comparison, measured: Iterable[Measured], sha
     parts = [text for method, text in _METHODS.items() if method in methods]
     parts += [_over_seeds(comparison)] if any(each.over == "seeds" for each in known) else []
     other = sorted(methods - {*_METHODS, ""})
-    parts += [f"as the metric declares ({', '.join(other)})"] if other else []
-    level = any(each.over == "seeds" and each.value is not None and each.low is None for each in every)
-    without = " Where all training seeds of a group gave the same value, no interval is given." if level else ""
+    parts += [f"as the metric declares ({', '.join(other)}), {CUT}"] if other else []
+    without = _agreeing(every)
     if not parts:
         return f"No intervals are defined here.{without}"
     covers = " Intervals over samples do not cover training: a model alone was trained once." if methods else ""
     return f"{shape} are 95 % intervals: {'; '.join(parts)}.{without}{covers}"
 
 
+def _agreeing(every: Iterable[Measured]) -> str:
+    """Return what is said about groups whose seeds agree exactly, after a blank; empty where there is none."""
+    same = " Where all training seeds of a group gave the same value, "
+    groups = [each for each in every if each.replicates]
+    texts = [f"{same}no interval is given."] if any(each.level for each in groups) else []
+    if any(each.over == "samples" for each in groups):
+        texts.append(f"{same}the interval is that over samples instead, the widest of its seeds.")
+    return "".join(texts)
+
+
 def _over_seeds(comparison: Comparison) -> str:
     groups = ", ".join(f"{each.name}: {len(each.models)}" for each in comparison.subjects if each.is_group)
     return (
-        f"Student's t over training seeds, cut off at the ends of the scale, for groups ({groups}); these do not "
+        f"Student's t over training seeds, {CUT}, for groups ({groups}); these do not "
         "cover the choice of samples, and with so few seeds they are wide"
     )
 

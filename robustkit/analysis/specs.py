@@ -47,7 +47,7 @@ class Point:
         label: what exactly it is, in full: a condition, a training seed.
         n: samples that it rests on; for a group of models, the number of training seeds.
         front: `on`, `reaches` (dominated, but the better ends of its intervals are not: not separable from the front),
-            or `dominated`; empty where there is no front.
+            or `dominated`; empty where there is no front, as for a model alone.
     """
 
     x: float
@@ -191,12 +191,12 @@ class Finding:
     Attributes:
         about: a word or two in front of it: `clean`, `pgd, eps 0.1`, `front` …
         text: the sentence.
-        kind: a result, or a caution about results.
+        kind: a result, a caution about results, or an alert: what must be known before any of them.
     """
 
     about: str
     text: str
-    kind: Literal["result", "caution"] = "result"
+    kind: Literal["result", "caution", "alert"] = "result"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robustkit.cli.options import load_plugins, only_results_on_stdout, plugin_options
+
+if TYPE_CHECKING:
+    from robustkit.analysis.specs import Report
 
 IMAGES: dict[str, Any] = {
     "data": "zoo/fashion-mnist-mini",
@@ -37,11 +42,11 @@ def command(
 
     Nine classifiers of clothing: three methods (standard, FCL, PGD-AT) under three training seeds each, on 1,000 images
     of Fashion-MNIST. With --text, one classifier of package descriptions under keyboard noise. A
-    second run in the same folder reuses what is stored.
+    second run in the same folder reuses what is stored. Ends with the verdict and the paths; `robustkit show` prints
+    every number.
     """
     from robustkit.cli.progress import make_progress
     from robustkit.cli.report import write_report
-    from robustkit.cli.table import results_by_condition
     from robustkit.config import parse_config
     from robustkit.evaluation import evaluate
 
@@ -52,14 +57,32 @@ def command(
     click.echo(f"robustkit: evaluating {len(config.model)} model(s) on {config.data}", err=True)
     with only_results_on_stdout():
         done = evaluate(config, host=host, observer=make_progress(), out=folder, resume=True)
-        _, written = write_report((str(folder),), folder / "report", host)
-    click.echo(results_by_condition(done.rows), nl=False)
-    click.echo("\nFiles written:")
-    for path in [*done.files, *written]:
-        click.echo(f"  {path}")
-    click.echo("\nThe report, for any browser:")
-    click.echo(f"  {next(path for path in written if path.suffix == '.html')}")
+        report, written = write_report((str(folder),), folder / "report", host)
+    click.echo(closing(report, folder, done.files, written))
     return 4 if done.failures else 0
+
+
+def closing(report: Report, folder: Path, results: Sequence[Path], written: Sequence[Path]) -> str:
+    """Return what the demonstration ends with: the verdict, and where everything is, the page first.
+
+    Args:
+        report: on the run.
+        folder: of the run.
+        results: files of the run itself.
+        written: files of the report.
+    """
+    lines = []
+    for study in report.studies:
+        lines.append(f"Verdict on {study.dataset}, {study.samples:,} samples")
+        lines += [_wrapped(f"{finding.about}: {finding.text}") for finding in study.verdict]
+    folders = dict.fromkeys(path.parent for path in written if path.suffix != ".html")
+    lines += ["", "The report, for any browser:", *(f"  {path}" for path in written if path.suffix == ".html")]
+    lines += ["Figures, tables and results:", *(f"  {path}" for path in (*folders, *results))]
+    return "\n".join([*lines, f"Every number: robustkit show {folder}"])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
 
 
 def _checkpoints(text: bool) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ import click
 
 from robustkit import __version__
 from robustkit.errors import RobustkitError
+from robustkit.texts import printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
@@ -147,18 +148,13 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _printable(text: str) -> str:
-    """Return the text on one line, without what a terminal would obey: names come from files of unknown origin."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-
-
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f"see '{context.command_path} --help'" if isinstance(context, click.Context) else "see 'robustkit --help'"
 
 
 def _fail(code: int, message: str, hint: str = "") -> NoReturn:
-    message, hint = _printable(message), _printable(hint)
+    message, hint = printable(message), printable(hint)
     if "--json" in sys.argv[1:]:
         error: dict[str, Any] = {"code": code, "message": message, "hint": hint}
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,7 @@ FIGURES = ("tradeoff", "severity", "sensitivity", "cka")
 @click.option("--width", default="", metavar="N[in|cm|mm|pt]", help="Exact width in place of the venue's.")
 @click.option("--format", "formats", default="pdf", show_default=True, metavar="pdf,svg,png", help="File formats.")
 @click.option("--font", default="serif", show_default=True, metavar="serif|sans", help="STIX or DejaVu Sans.")
-@click.option("-o", "--out", metavar="DIR", help="Folder for the files. [RUN/report]")
+@click.option("-o", "--out", metavar="DIR", help="Folder for the files. [RUN/plots/VENUE-COLUMN or RUN/plots/WIDTH]")
 @json_option
 @plugin_options
 def command(
@@ -50,18 +51,33 @@ def command(
     if figure not in FIGURES:
         raise ConfigError(f"unknown figure '{figure}'", did_you_mean(figure, FIGURES) or f"one of {', '.join(FIGURES)}")
 
-    from robustkit.cli.report import read_report, report_folder, write
+    from robustkit.cli.report import distinct, read_report, report_folder
+    from robustkit.cli.run_reporter import run_reporter
     from robustkit.host.validate import build
 
-    folder = report_folder(runs, out)
+    runs = distinct(runs)
+    folder = report_folder(runs, out, f"plots/{_look_name(**look)}")
     host = load_plugins(include, no_plugin, strict_plugins)
     entry = host.catalog.find("reporter", "reports/figures")
-    formats = [form.strip() for form in look.pop("formats").split(",") if form.strip()]
+    formats = _formats(look.pop("formats"))
     writer = build(entry, {**look, "formats": formats, "figure": [figure]})
     report = read_report(runs)
     _check_drawn(report, figure)
-    files = [str(path) for path in write(entry.qualified, writer, report, folder)]
+    files = [str(path) for path in run_reporter(entry.qualified, writer, report, folder)]
     click.echo(json.dumps({"figure": figure, "files": files}) if as_json else "\n".join(files))
+
+
+def _formats(text: str) -> list[str]:
+    formats = [form.strip() for form in text.split(",") if form.strip()]
+    if not formats:
+        raise ConfigError(f"--format '{text}' names no file format", "give at least one of pdf, svg, png")
+    return formats
+
+
+def _look_name(venue: str, column: str, width: str, **_others: str) -> str:
+    """Return a name for figures of one width, fit for a folder: those of another width must not be written over."""
+    name = width or f"{venue}-{column}"
+    return re.sub(r"[^a-z0-9.-]+", "", name.lower()).lstrip(".") or "plot"
 
 
 def _check_drawn(report: Report, figure: str) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
-from robustkit.errors import ConfigError, PluginError, RobustkitError
+from robustkit.cli.options import json_option, load_plugins, plugin_options
+from robustkit.cli.run_reporter import run_reporter
+from robustkit.errors import ConfigError
+from robustkit.texts import printable
 
 if TYPE_CHECKING:
     from robustkit.analysis.specs import Report
@@ -45,6 +47,7 @@ def command(
     Models that saw the same samples are compared; runs on other data get figures of their own. Cells that failed are
     listed on the page and named on stderr; the exit code is 0 all the same.
     """
+    runs = distinct(runs)
     folder = report_folder(runs, out)
     host = load_plugins(include, no_plugin, strict_plugins)
     report, files = write_report(runs, folder, host, reporters)
@@ -55,15 +58,23 @@ def command(
         click.echo(str(page or folder))
 
 
-def report_folder(runs: tuple[str, ...], out: str | None) -> Path:
-    """Return where a report goes.
+def distinct(runs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each folder once, under the first of the names that it was given."""
+    found: dict[Path, str] = {}
+    for run in runs:
+        found.setdefault(Path(run).resolve(), run)
+    return tuple(found.values())
+
+
+def report_folder(runs: tuple[str, ...], out: str | None, name: str = "report") -> Path:
+    """Return where a report goes: to the folder that was asked for, or to one of this name in the run's own.
 
     Raises:
         ConfigError: there are several runs and no folder is named, or a file is where the folder should be.
     """
-    if out is None and len(set(runs)) > 1:
+    if out is None and len(runs) > 1:
         raise ConfigError("several runs have no folder in common to write to", "name one with -o DIR")
-    folder = Path(out) if out is not None else Path(runs[0]) / "report"
+    folder = Path(out) if out is not None else Path(runs[0]) / name
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, not a folder", "choose another folder with -o DIR")
     return folder
@@ -78,15 +89,17 @@ def write_report(
     report = read_report(runs)
     files = []
     for place, (name, writer) in enumerate(writers, start=1):
-        written = write(name, writer, report, folder)
-        click.echo(f"robustkit: [{place}/{len(writers)}] {name}: {len(written)} file(s) in {folder}", err=True)
+        written = run_reporter(name, writer, report, folder)
+        click.echo(
+            f"robustkit: [{place}/{len(writers)}] {name}: {len(written)} file(s) in {printable(str(folder))}", err=True
+        )
         files += written
     return report, files
 
 
 def read_report(runs: tuple[str, ...]) -> Report:
     """Return the report on the runs; what the user must know about them goes to stderr."""
-    from robustkit.analysis.report import load_report
+    from robustkit.analysis.report.load import load_report
 
     report = load_report(*runs)
     for note in report.notes:
@@ -109,29 +122,6 @@ def _writer(text: str, host: Host) -> tuple[str, Any]:
 def _listed(key: str, value: Any) -> Any:
     # `formats=pdf` means a list of one.
     return [value] if key in ("formats", "figure") and not isinstance(value, list) else value
-
-
-def write(name: str, writer: Any, report: Report, folder: Path) -> list[Path]:
-    """Return the files that a reporter has written below the folder.
-
-    Raises:
-        PluginError: the reporter failed.
-        RunError: a file cannot be written.
-    """
-    from robustkit.store.atomic import storage_error
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with only_results_on_stdout():
-            return [Path(path) for path in writer(report, folder)]
-    except RobustkitError:
-        raise
-    except OSError as error:
-        raise storage_error(folder, error) from error
-    except Exception as error:
-        raise PluginError(
-            f"reporter '{name}' failed: {type(error).__name__}: {error}", "leave it out with -r, or mend its plugin"
-        ) from error
 
 
 def _summary(report: Report, folder: Path, files: list[Path], page: Path | None) -> dict[str, Any]:

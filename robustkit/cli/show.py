@@ -10,6 +10,7 @@ import click
 
 from robustkit.cli.options import json_option
 from robustkit.errors import DataError
+from robustkit.texts import printable_lines
 
 STATUS = {"running": "not finished (running, or killed)"}
 
@@ -37,9 +38,9 @@ def _show(run: str, manifest: dict[str, Any], rows: list[dict[str, Any]], as_jso
         click.echo(json.dumps({"run": run, "status": manifest["status"], "manifest": manifest, "results": rows}))
         return
     if manifest.get("kind") == "training":
-        click.echo(_training(run, manifest))
+        click.echo(printable_lines(_training(run, manifest)))
         return
-    click.echo(_summary(run, manifest))
+    click.echo(printable_lines(_summary(run, manifest)))
     if rows:
         from robustkit.cli.table import results_by_condition
 

@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from robustkit.texts import printable
+
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
@@ -20,7 +22,7 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int =
     for place, column in enumerate(columns):
         table.add_column(column, no_wrap=place >= folding, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     buffer = io.StringIO()
     terminal = Console()
     width = terminal.width if terminal.is_terminal else PLAIN_WIDTH
@@ -35,7 +37,7 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     A metric that has several parts (`linear-cka@conv1` …) gets a table of its own. What is the same in every line
     stands above a table. The other intervals are in the results files: a terminal has no room for them.
     """
-    from robustkit.analysis.conditions import short_names
+    from robustkit.analysis.comparison.conditions import short_names
 
     labels = short_names([row["condition"] for row in rows])
     tables: dict[str, list[Mapping[str, Any]]] = {}
@@ -65,7 +67,7 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
         folding=len(columns),
     )
     heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
-    return f"{', '.join(heading)}\n{table}"
+    return f"{printable(', '.join(heading))}\n{table}"
 
 
 def _number(value: float | None) -> str:

@@ -130,6 +130,7 @@ def _metric(component: Any) -> Mapping[str, Any]:
         "summary": metric.summary,
         "higher_is_better": metric.higher_is_better,
         "bounds": list(metric.bounds),
+        "part_bounds": {part: list(bounds) for part, bounds in metric.part_bounds.items()},
         "citation": metric.citation,
         "caveat": metric.caveat,
     }

@@ -15,6 +15,7 @@ from robustkit.testing.metric import METRIC_CHECKS, check_metric
 from robustkit.testing.model import MODEL_CHECKS, check_model
 from robustkit.testing.model_metric import MODEL_METRIC_CHECKS
 from robustkit.testing.perturbation import PERTURBATION_CHECKS, check_perturbation
+from robustkit.testing.reporter import REPORTER_CHECKS, check_reporter
 from robustkit.testing.text_perturbation import TEXT_PERTURBATION_CHECKS, check_text_perturbation
 from robustkit.testing.trainer import TRAINER_CHECKS, check_trainer
 
@@ -25,6 +26,7 @@ __all__ = [
     "MODEL_CHECKS",
     "MODEL_METRIC_CHECKS",
     "PERTURBATION_CHECKS",
+    "REPORTER_CHECKS",
     "TEXT_PERTURBATION_CHECKS",
     "TRAINER_CHECKS",
     "check_attack",
@@ -32,6 +34,7 @@ __all__ = [
     "check_metric",
     "check_model",
     "check_perturbation",
+    "check_reporter",
     "check_text_perturbation",
     "check_trainer",
 ]

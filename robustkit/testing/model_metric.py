@@ -55,7 +55,7 @@ def check_state(factory: Factory, declaration: Metric) -> None:
 def check_estimates(factory: Factory, declaration: Metric) -> None:
     """Every estimate is a number within the declared bounds, or none with a note that says why."""
     for name, found in _estimates(factory, declaration, _SPLIT).items():
-        _require_sound(f"{declaration.name}, {name}" if name else declaration.name, declaration, found)
+        _require_sound(f"{declaration.name}, {name}" if name else declaration.name, declaration, name, found)
 
 
 def check_batches(factory: Factory, declaration: Metric) -> None:
@@ -91,7 +91,7 @@ def check_merge(factory: Factory, declaration: Metric) -> None:
 def check_one_sample(factory: Factory, declaration: Metric) -> None:
     """One sample gives a value, or none with a note; never a bare NaN or an exception."""
     for name, found in _estimates(factory, declaration, (0, 1)).items():
-        _require_sound(f"{declaration.name}, {name}, for one sample", declaration, found)
+        _require_sound(f"{declaration.name}, {name}, for one sample", declaration, name, found)
 
 
 def check_model_metric_no_global_randomness(factory: Factory, declaration: Metric) -> None:
@@ -216,17 +216,17 @@ def _estimate(metric: ModelMetric, declaration: Metric, chunks: Sequence[State])
     return parts
 
 
-def _require_sound(what: str, declaration: Metric, found: Estimate) -> None:
+def _require_sound(what: str, declaration: Metric, part: str, found: Estimate) -> None:
     if found.value is None:
         require(bool(found.note), f"{what}: there is no value; say in `note` why")
         require(found.ci_low is found.ci_high is None, f"{what}: an interval, but no value")
         return
-    low, high = declaration.bounds
+    low, high = bounds = declaration.bounds_of(part)
     ends = [each for each in (found.ci_low, found.ci_high) if each is not None]
     for number in (found.value, *ends):
         require(math.isfinite(number), f"{what}: expected a finite number, or None and a note, got {number!r}")
         within = (low is None or low <= number) and (high is None or number <= high)
-        require(within, f"{what}: {number} lies outside the declared bounds {declaration.bounds}")
+        require(within, f"{what}: {number} lies outside the declared bounds {bounds}")
     require(len(ends) != 1, f"{what}: expected both ends of the interval or none, got {ends}")
     require(ends == sorted(ends), f"{what}: the ends of the interval are not in order: {ends}")
     require(not ends or bool(found.interval), f"{what}: say in `interval` how the interval was made")

@@ -90,3 +90,42 @@ def test_controls_work_with_pointer_and_keyboard(browse: Any) -> None:
     assert (found["pressed"], found["released"]) == ("true", "false")
     assert found["open"]
     assert found["focusable"]
+
+
+BROKEN = """
+const broken = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) {
+  const node = walk.currentNode;
+  if (node.parentElement.closest("script, style, svg, #tip, td.lines, details")) continue;
+  for (const word of node.data.matchAll(/[\\p{L}\\p{N}_.]+/gu)) {
+    const range = document.createRange();
+    range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
+    const boxes = [...range.getClientRects()].filter((each) => each.width > 0);
+    if (new Set(boxes.map((each) => Math.round(each.top))).size > 1) broken.push(word[0]);
+  }
+}
+return broken;
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_word_is_broken_inside(browse: Any, width: int) -> None:
+    assert browse(BROKEN, width=width).result == []
+
+
+def test_the_check_for_broken_words_can_fail(browse: Any) -> None:
+    def change(text: str) -> str:
+        return text.replace("</style>", "td { overflow-wrap: anywhere; }</style>")
+
+    assert browse(BROKEN, width=390, change=change).result
+
+
+def test_the_main_table_needs_no_scrolling_on_a_desk(browse: Any) -> None:
+    probe = """
+    const box = document.querySelector("#table-results .scroll");
+    return [box.scrollWidth - box.clientWidth, box.getBoundingClientRect().width / innerWidth];
+    """
+    beyond, share = browse(probe, width=1280).result
+    assert beyond <= 0
+    assert share > 0.9

@@ -76,7 +76,10 @@ def test_a_report_can_be_written_again(robustkit: Any, run: Path) -> None:
 
 
 def test_several_runs_are_merged_and_told_apart(robustkit: Any, run: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(run, tmp_path / "other")
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    models = json.loads((other / "manifest.json").read_text())["models"]
+    models["net"]["identity"]["weights"] = "others"
+    spoil(other, models=models)
     robustkit("report", run, other).assert_error(2, "several runs", "-o DIR")
     result = robustkit("report", run, other, "-o", "both", "-r", "csv")
     assert result.code == 0
@@ -84,6 +87,13 @@ def test_several_runs_are_merged_and_told_apart(robustkit: Any, run: Path, tmp_p
     table = (tmp_path / "both" / "tables" / "results.csv").read_text()
     assert "net (run)" in table
     assert "net (other)" in table
+
+
+def test_the_same_model_in_two_runs_is_one(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "other")
+    result = robustkit("report", run, other, "-o", "both", "-r", "csv")
+    assert "net is the same model in runs run, other" in result.err
+    assert (tmp_path / "both" / "tables" / "results.csv").read_text().splitlines()[1].startswith("net,")
 
 
 def test_failed_cells_are_on_the_page_and_on_stderr(robustkit: Any, run: Path) -> None:
@@ -162,3 +172,102 @@ def test_a_report_needs_no_torch(run: Path) -> None:
 @pytest.mark.parametrize("name", ["report", "plot"])
 def test_help_is_there(robustkit: Any, name: str) -> None:
     assert f"robustkit {name}" in robustkit(name, "--help").out
+
+
+def test_what_a_foreign_run_says_steers_no_terminal_and_breaks_no_page(robustkit: Any, run: Path) -> None:
+    bad = "\x1b[31mred"
+    run = run.rename(run.with_name(f"run{bad}"))
+    notes = [{"model": "net", "condition": "clean", "metric": bad, "note": bad}]
+    spoil(run, status=f"interrupted {bad}", notes=notes, failures=[{**notes[0], "seed": 0, "error": bad}])
+    for command in (("report", "-r", "html", "-r", "figures:formats=svg"), ("show",)):
+        result = robustkit(command[0], run, *command[1:])
+        assert result.code == 0, result.err
+        assert "red" in result.err + result.out
+        # stdout of `report` is the path as it is, for scripts.
+        assert "\x1b" not in (result.err if command[0] == "report" else result.err + result.out)
+    written = [path for path in (run / "report").rglob("*") if path.suffix in (".html", ".svg")]
+    assert len(written) == 3
+    assert not [path for path in written if "\x1b" in path.read_text("utf8")]
+
+
+def test_a_training_folder_is_told_from_an_evaluation(robustkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "fcl").mkdir()
+    (tmp_path / "fcl" / "manifest.json").write_text(json.dumps({"schema": 1, "kind": "training", "status": "finished"}))
+    for command in (("report",), ("plot", "--figure", "tradeoff")):
+        result = robustkit(command[0], "fcl", *command[1:])
+        result.assert_error(2, "fcl was made by 'robustkit train'", "robustkit eval fcl/model.safetensors --data")
+
+
+def test_a_run_that_is_named_twice_counts_once(robustkit: Any, run: Path) -> None:
+    run.with_name("link").symlink_to(run)
+    result = robustkit("report", run, f"{run}/", run.with_name("link"), "-r", "csv")
+    assert result.code == 0, result.err
+    assert "reading 1 run(s)" in result.err
+    assert "merged" not in result.err
+    assert result.out.strip() == str(run / "report")
+
+
+@pytest.mark.parametrize("formats", [",", " ", ""])
+def test_plot_without_any_format_is_refused(robustkit: Any, run: Path, formats: str) -> None:
+    result = robustkit("plot", run, "--figure", "severity", "--format", formats)
+    result.assert_error(2, "--format", "pdf, svg, png")
+
+
+REPORTER = """
+import os, robustkit
+from pathlib import Path
+
+def write(params):
+    def go(report, folder):
+        {body}
+    return go
+
+@robustkit.hookimpl
+def robustkit_reporters():
+    return [robustkit.Reporter(name="odd", summary="odd", target=write)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return str(folder)", "returned str, not a list of the files"),
+        ("return None", "returned NoneType"),
+        ("return [folder / 'absent.md']", "absent.md, which is not there"),
+        ("return [3]", "returned a list with int"),
+        ("p = folder.parent / 'beside.md'; p.write_text('x'); return [p]", "outside"),
+        ("return {}['x']", "KeyError"),
+        ("raise SystemExit(0)", "SystemExit"),
+    ],
+)
+def test_a_reporter_that_breaks_its_contract_is_refused(
+    robustkit: Any, run: Path, tmp_path: Path, body: str, said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(REPORTER.format(body=body))
+    result = robustkit("report", run, "--include", "odd.py", "-r", "odd")
+    result.assert_error(3, "reporter 'odd/odd'", said)
+
+
+def test_a_reporter_cannot_spoil_what_comes_after_it(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    spoils = "object.__setattr__(report.studies[0], 'dataset', 'spoilt'); os.chdir('/'); return []"
+    (tmp_path / "odd.py").write_text(REPORTER.format(body=spoils))
+    shutil.copytree(run, tmp_path / "relative")
+    result = robustkit("report", "relative", "--include", "odd.py", "-r", "odd", "-r", "markdown", "--json")
+    assert result.code == 0, result.err
+    assert result.json["files"] == ["relative/report/report.md"]
+    assert "spoilt" not in (tmp_path / "relative" / "report" / "report.md").read_text()
+    assert "spoilt" not in result.out
+
+
+def test_plot_leaves_the_report_and_plots_of_other_widths_as_they_are(robustkit: Any, run: Path) -> None:
+    assert robustkit("report", run, "-r", "figures:formats=pdf").code == 0
+    drawn = run / "report" / "figures" / "severity.pdf"
+    before = drawn.read_bytes()
+    folders = []
+    for look in (["--column", "half"], ["--venue", "NeurIPS"], ["--width", "8.5 cm"], ["--width", "8.5cm", "-o", "x"]):
+        result = robustkit("plot", run, "--figure", "severity", *look)
+        assert result.code == 0, result.err
+        folders.append(str(Path(result.out.splitlines()[0]).parent))
+    assert drawn.read_bytes() == before
+    places = [run / "plots" / name for name in ("icml-half", "neurips-full", "8.5cm")]
+    assert folders == [*(f"{place}/figures" for place in places), "x/figures"]

@@ -80,8 +80,8 @@ def facts_of_its_kind_make_sense(entry):
         assert component.norms
         assert {*component.norms} <= {"linf", "l2"}
     if isinstance(component, Metric):
-        low, high = component.bounds
-        assert low is None or high is None or low < high
+        for low, high in (component.bounds, *component.part_bounds.values()):
+            assert low is None or high is None or low < high
 
 
 def declaration_is_equal_when_declared_again(entry):
@@ -168,6 +168,7 @@ BROKEN = [
     (facts_of_its_kind_make_sense, entry_of(Perturbation, severities=(0, 1)), AssertionError),
     (facts_of_its_kind_make_sense, entry_of(Attack, norms=()), AssertionError),
     (facts_of_its_kind_make_sense, entry_of(Metric, bounds=(1.0, 0.0), **UP), AssertionError),
+    (facts_of_its_kind_make_sense, entry_of(Metric, part_bounds={"a": (1.0, 0.0)}, **UP), AssertionError),
     (
         declaration_is_equal_when_declared_again,
         entry_of(Metric, plugin="metrics", name="accuracy", **UP),

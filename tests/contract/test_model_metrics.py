@@ -39,7 +39,12 @@ def test_they_keep_it_with_other_parameters(name, params):
 
 
 def declare(**changes):
-    facts = {"higher_is_better": None, "bounds": (0, 20), "needs": frozenset({"model"})}
+    facts = {
+        "higher_is_better": None,
+        "bounds": (0, 20),
+        "part_bounds": {"share": (0, 1)},
+        "needs": frozenset({"model"}),
+    }
     return Metric(**{"name": "toy", "summary": "a toy", "target": Good, **facts, **changes})
 
 
@@ -99,6 +104,11 @@ class NotANumber(Good):
 class OutOfBounds(Good):
     def estimate(self, chunks):
         return replace(super().estimate(chunks), value=-1.0)
+
+
+class PartOutOfBounds(Good):
+    def estimate(self, chunks):
+        return {"whole": super().estimate(chunks), "share": Estimate(value=1.5, n=1)}
 
 
 class NoName(Good):
@@ -175,6 +185,7 @@ BROKEN = [
     (Silent, kit.check_estimates, "say in `note` why"),
     (NotANumber, kit.check_estimates, "toy, part: expected a finite number"),
     (OutOfBounds, kit.check_estimates, "lies outside the declared bounds"),
+    (PartOutOfBounds, kit.check_estimates, r"toy, share: 1.5 lies outside the declared bounds \(0, 1\)"),
     (NoName, kit.check_estimates, "how the interval was made"),
     (JustANumber, kit.check_estimates, r"expected a robustkit\.Estimate"),
     (CountsChunks, kit.check_batches, "in several chunks, .* becomes"),

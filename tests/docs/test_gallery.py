@@ -48,6 +48,24 @@ def test_the_report_is_of_the_committed_checkpoints() -> None:
         assert hashlib.sha256(path.read_bytes()).hexdigest()[:12] in page
 
 
+PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)]+)\)")
+
+
 def test_the_pictures_of_the_readme_are_there() -> None:
-    for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+    for target in PICTURE.findall(README):
         assert (ROOT / target).is_file(), target
+
+
+def test_the_readme_links_to_no_page_that_a_code_host_shows_as_source() -> None:
+    assert not [target for target in LINK.findall(README) if target.endswith(".html")]
+    assert "reports/gallery/README.md" in LINK.findall(README)
+
+
+def test_the_gallery_shows_every_figure_and_says_how_to_open_the_page() -> None:
+    text = (GALLERY / "README.md").read_text("utf8")
+    assert sorted(PICTURE.findall(text)) == sorted(
+        f"figures/{path.name}" for path in (GALLERY / "figures").glob("*.png")
+    )
+    assert "python3 -m webbrowser reports/gallery/index.html" in text
+    assert all((GALLERY / target).is_file() for target in LINK.findall(text))

@@ -190,6 +190,20 @@ def test_five_chunks_have_an_interval_that_is_named(make_batch):
     assert value_of(chunks[:4]).ci_low is None
 
 
+def test_an_interval_ends_where_the_scale_ends(make_batch):
+    metric = LinearCka(LinearCkaParams())
+    random = np.random.RandomState(6)
+    x = random.standard_normal((120, 5))
+    y = x + 1e-3 * random.standard_normal((120, 5)) * (np.arange(120) < 20)[:, None] * 300
+    chunks = [state(metric, make_batch, x[a : a + 20], y[a : a + 20]) for a in range(0, 120, 20)]
+    found = value_of(chunks)
+    assert 0.9 < found.value < 1
+    assert found.ci_high == 1.0
+    same = value_of([state(metric, make_batch, x[a : a + 20], x[a : a + 20]) for a in range(0, 120, 20)])
+    assert same.value == pytest.approx(1.0)
+    assert same.value <= 1.0
+
+
 def test_jackknife_intervals_cover_the_truth():
     """Nominal 95 %; the truth is the value for very many samples."""
     random, metric = np.random.RandomState(5), LinearCka(LinearCkaParams())

@@ -10,7 +10,7 @@ import torch
 
 from robustkit import ConfigError
 from robustkit_metrics.params import UtilitySensitivityParams
-from robustkit_metrics.sample_columns import RANGES
+from robustkit_metrics.ranges import RANGES
 from robustkit_metrics.utility_sensitivity import UtilitySensitivity
 
 

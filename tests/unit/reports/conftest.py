@@ -18,8 +18,8 @@ from robustkit import (
     TableColumn,
     TableSpec,
 )
-from robustkit.analysis.comparison import Comparison, Measured, Scope, Subject
-from robustkit.analysis.conditions import describe_conditions
+from robustkit.analysis.comparison.comparison import Comparison, Measured, Scope, Subject
+from robustkit.analysis.comparison.conditions import describe_conditions
 
 HOSTILE = "<script>alert(1)</script>"
 AWKWARD = r"a_b%c&d#e$f{g}h~i^j\k"

@@ -16,13 +16,16 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
-from robustkit import ConfigError, FigureSpec, Report, spec_from_json
-from robustkit.analysis.comparison import Comparison
-from robustkit.analysis.report import FIGURES
+from robustkit import ConfigError, FigureSpec, Point, Report, Series, spec_from_json
+from robustkit.analysis.comparison.comparison import Comparison
+from robustkit.analysis.report.load import FIGURES
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.figures import Figures, plotted_numbers, render
-from robustkit_reports.labels import short_names, shorten
+from robustkit_reports.glyphs import legible
+from robustkit_reports.inline_svg import SCREEN, panel_svgs
+from robustkit_reports.labels import label_box, short_names, shorten
 from robustkit_reports.look import look_of, paper_style
 from robustkit_reports.params import FigureParams
 from robustkit_reports.venues import VENUES, figure_width
@@ -118,6 +121,37 @@ def test_labels_cover_neither_one_another_nor_markers_and_are_inside(report: Rep
     assert all(frame.contains(*corner) for box in boxes for corner in box.corners())
 
 
+def test_the_name_of_a_model_alone_is_on_no_arm_of_its_cross(report: Report) -> None:
+    spec = report.studies[0].figures[0]
+    point = Point(x=0.75, y=0.4, x_low=0.55, x_high=0.95, y_low=0.05, y_high=0.75)
+    lone = Series(name="a standard net", style=0, points=(point,))
+    with paper_style("sans", SCREEN):
+        figure = draw_figure(replace(spec, panels=(replace(spec.panels[0], series=(lone,), front=()),)), 2.8)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        (label,) = [child for child in axes.get_children() if isinstance(child, Annotation)]
+        box = Text.get_window_extent(label, FigureCanvasAgg(figure).get_renderer())
+        x, y = axes.transData.transform((0.75, 0.4))
+        assert not figure.legends
+    assert not box.x0 <= x <= box.x1
+    assert not box.y0 <= y <= box.y1
+
+
+@pytest.mark.parametrize("corner", [1, 3, 5, 7])
+def test_along_a_diagonal_a_long_name_does_not_reach_back_over_its_marker(corner: int) -> None:
+    box = label_box(np.array([0.0, 0.0]), Bbox.from_bounds(0, 0, 120, 10), 5.0, corner * np.pi / 4)
+    assert box.x0 > 0 or box.x1 < 0
+    assert box.y0 > 0 or box.y1 < 0
+
+
+def test_a_model_alone_needs_no_legend_but_layers_do(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    alone = replace(spec, panels=tuple(replace(panel, series=panel.series[:1]) for panel in spec.panels))
+    with paper_style():
+        found = [len(draw_figure(each, 3.25).legends) for each in (spec, alone, replace(alone, kind="cka"))]
+    assert found == [1, 0, 1]
+
+
 @pytest.mark.parametrize("width", [2.3, 3.25, 6.75])
 @pytest.mark.parametrize("kind", FIGURES)
 def test_nothing_is_cut_off_at_the_edge(comparison: Comparison, kind: str, width: float) -> None:
@@ -130,6 +164,24 @@ def test_nothing_is_cut_off_at_the_edge(comparison: Comparison, kind: str, width
     assert tight.x1 <= width + 0.01
     assert tight.y0 >= -0.01
     assert tight.y1 <= figure.get_size_inches()[1] + 0.01
+
+
+@pytest.mark.parametrize(("font", "width"), [("serif", 1.7), ("sans", 2.5)])
+@pytest.mark.parametrize("title", ["standard: gaussian-noise", "FCL, random features: gaussian-blur"])
+def test_a_title_breaks_between_words_and_only_where_it_must(
+    report: Report, font: str, width: float, title: str
+) -> None:
+    spec = report.studies[0].figures[1]
+    with paper_style(font, SCREEN if font == "sans" else {}):
+        figure = draw_figure(replace(spec, panels=(replace(spec.panels[0], title=title),)), width, legend=False)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        shown = axes.get_title("left")
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        right = max(text.get_window_extent(renderer).x1 for text in axes.get_children() if isinstance(text, Text))
+    assert right <= width * figure.dpi
+    assert shown.split() == title.split()
+    assert shown.count("\n") == (title.startswith("FCL"))
 
 
 def test_every_series_is_drawn_once_in_every_panel(report: Report) -> None:
@@ -211,3 +263,33 @@ def test_streams_of_the_pdf_hold_no_date(report: Report, tmp_path: Path) -> None
     assert b"/CreationDate" not in pdf
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
     assert any(zlib.decompressobj().decompress(stream) for stream in streams[:1])
+
+
+def renamed(spec: FigureSpec, *names: str) -> FigureSpec:
+    (panel,) = spec.panels
+    series = tuple(replace(each, name=name) for each, name in zip(panel.series, names, strict=False))
+    return replace(spec, panels=(replace(panel, series=series, title=names[0]),))
+
+
+@pytest.mark.parametrize("font", ["serif", "sans"])
+def test_letters_that_the_fonts_lack_are_drawn_as_code_points(report: Report, tmp_path: Path, font: str) -> None:
+    names = ("标准", "모델", "naïve Ωmega", "🦜")
+    study = replace(report.studies[0], figures=(renamed(report.studies[0].figures[0], *names),))
+    # Warnings are errors here: matplotlib warns of every letter that it cannot draw.
+    files = written(replace(report, studies=(study,)), tmp_path, font=font, formats=("pdf", "png"))
+    assert "标准" in files["tradeoff.csv"].decode()
+    with paper_style(font, {"svg.fonttype": "none"}):
+        svg = render(draw_figure(legible(study.figures[0], font), 6.75), "svg").decode()
+    for text in (r"\u6807\u51c6", r"\ubaa8\ub378", "naïve Ωmega", r"\U0001f99c"):
+        assert text in svg
+
+
+def test_the_page_keeps_letters_that_matplotlib_lacks(report: Report) -> None:
+    (svg,) = panel_svgs(renamed(report.studies[0].figures[0], "标准", "모델"))
+    assert "标准" in svg
+    assert "모델" in svg
+
+
+def test_what_the_fonts_have_is_drawn_as_it_is(report: Report) -> None:
+    for figure in report.studies[0].figures:
+        assert legible(figure, "serif") == figure

@@ -1,0 +1,1 @@
+"""From run folders to models and groups compared on the same samples."""

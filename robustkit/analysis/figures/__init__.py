@@ -1,0 +1,1 @@
+"""The figures of a comparison, as specs: plain numbers for any renderer."""

@@ -1,0 +1,1 @@
+"""The report on runs: figures, tables, verdict and provenance together."""

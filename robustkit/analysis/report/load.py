@@ -1,0 +1,111 @@
+"""From run folders to a report: figures, tables and a verdict, as plain numbers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+from robustkit.analysis.comparison.comparison import Comparison
+from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.runs import Run, malformed, read_runs
+from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
+from robustkit.analysis.figures.severity_curve import severity_figure
+from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.tradeoff import tradeoff_figure
+from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
+from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec
+from robustkit.analysis.report.verdict import verdict
+from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
+from robustkit.texts import printable_lines
+
+T = TypeVar("T")
+
+FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
+    "tradeoff": tradeoff_figure,
+    "severity": severity_figure,
+    "sensitivity": sensitivity_figure,
+    "cka": cka_figure,
+}
+"""Every kind of figure, in the order of a report."""
+
+
+def load_report(*runs: str | os.PathLike[str]) -> Report:
+    """Return what the runs have found, without evaluating anything.
+
+    Runs on the same samples are compared; others get a study of their own.
+
+    Args:
+        runs: run folders, at least one. Runs that are not finished are taken as far as they are.
+
+    Raises:
+        DataError: a folder is no run folder, is damaged, or has no results.
+    """
+    found = read_runs([Path(run) for run in runs])
+    try:
+        return _printable(_report(found))
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise malformed(Path(runs[0]) if len(runs) == 1 else Path(", ".join(map(str, runs))), error) from error
+
+
+def _report(runs: Sequence[Run]) -> Report:
+    comparisons = compare_runs(runs)
+    names = _study_names(comparisons)
+    studies = tuple(_study(each, name) for each, name in zip(comparisons, names, strict=True))
+    unfinished = [run.unfinished for run in runs if run.unfinished]
+    merged = [f"{len(runs)} runs are merged: {', '.join(run.name for run in runs)}"] if len(runs) > 1 else []
+    apart = ["the runs are on different data or samples: each has its own figures"] if len(comparisons) > 1 else []
+    return Report(
+        title=", ".join(dict.fromkeys(each.dataset for each in comparisons)),
+        runs=tuple(run.name for run in runs),
+        studies=studies,
+        failures=failures_table(runs),
+        caveats=caveats(runs),
+        notes=(*unfinished, *merged, *apart, *(note for run in runs for note in run.notes), *estimate_notes(runs)),
+        provenance=provenance(runs),
+    )
+
+
+def _printable(spec: T) -> T:
+    """Return a spec whose texts are all printable: much of it is what manifests say, and those come from anywhere."""
+    found: object = spec
+    if isinstance(spec, str):
+        found = printable_lines(spec)
+    elif isinstance(spec, tuple):
+        found = tuple(_printable(item) for item in spec)
+    elif is_dataclass(spec) and not isinstance(spec, type):
+        found = type(spec)(**{each.name: _printable(getattr(spec, each.name)) for each in fields(spec)})
+    return cast("T", found)
+
+
+def _study_names(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return a short name for each study, fit for files; empty if there is only one."""
+    if len(comparisons) == 1:
+        return [""]
+    names: list[str] = []
+    for each in comparisons:
+        plain = re.sub(r"[^a-z0-9]+", "-", f"{each.dataset}-{each.samples}".lower()).strip("-")
+        taken = sum(name.rpartition("~")[0] == plain or name == plain for name in names)
+        names.append(f"{plain}~{taken + 1}" if taken else plain)
+    return names
+
+
+def _study(comparison: Comparison, name: str) -> Study:
+    found = [build(comparison) for build in FIGURES.values()]
+    figures = [each for each in found if isinstance(each, FigureSpec)]
+    tradeoff = next((each for each in figures if each.kind == "tradeoff"), None)
+    tables = [results_table_spec(comparison), conditions_table(comparison), parts_table(comparison)]
+    suffix = f"-{name}" if name else ""
+    return Study(
+        id=name,
+        dataset=comparison.dataset,
+        samples=comparison.samples,
+        verdict=verdict(comparison, tradeoff),
+        figures=tuple(replace(each, id=f"{each.id}{suffix}") for each in figures),
+        omitted=tuple(each for each in found if isinstance(each, Omission)),
+        tables=tuple(replace(each, id=f"{each.id}{suffix}") for each in tables if each is not None),
+        notes=comparison.notes,
+    )

@@ -1,0 +1,203 @@
+"""What the figures' specs hold: every model once, the right front, the right ends of intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.runs import read_runs
+from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
+from robustkit.analysis.figures.severity_curve import severity_figure
+from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.tradeoff import tradeoff_figure
+from robustkit.analysis.report.load import FIGURES, load_report
+from robustkit.analysis.specs import FigureSpec, Omission
+
+HALF, FULL, NONE = [1, 0] * 10, [1] * 20, [0] * 20
+
+
+def drawn(build: Any, *paths: Path) -> FigureSpec:
+    (comparison,) = compare_runs(read_runs(paths))
+    figure = build(comparison)
+    assert isinstance(figure, FigureSpec), figure
+    return figure
+
+
+def omitted(build: Any, *paths: Path) -> str:
+    (comparison,) = compare_runs(read_runs(paths))
+    figure = build(comparison)
+    assert isinstance(figure, Omission)
+    return figure.reason
+
+
+def row(model: str, metric: str, value: float | None, condition: str = "clean") -> dict[str, Any]:
+    cell = {"model": model, "dataset": "toy", "condition": condition, "seed": 0}
+    ends = (None, None) if value is None else (value - 0.1, value + 0.1)
+    return {**cell, "metric": metric, "value": value, "n": 20, "ci_low": ends[0], "ci_high": ends[1]}
+
+
+def test_the_trade_off_has_a_panel_for_the_mean_and_one_an_attack(two_models: Path) -> None:
+    figure = drawn(tradeoff_figure, two_models)
+    assert [panel.title for panel in figure.panels] == ["mean of 2 perturbation conditions", "pgd, eps 0.1 (linf)"]
+
+
+def test_every_model_is_drawn_once_where_its_numbers_are(two_models: Path) -> None:
+    for panel, below in zip(drawn(tradeoff_figure, two_models).panels, ((0.4, 0.65), (0.0, 0.5)), strict=True):
+        points = {series.name: (point.x, point.y) for series in panel.series for point in series.points}
+        assert points == {"plain": (0.9, pytest.approx(below[0])), "hardened": (0.7, pytest.approx(below[1]))}
+        assert [len(series.points) for series in panel.series] == [1, 1]
+
+
+def test_the_front_is_a_step_line_through_the_best_and_ends_at_the_axes(two_models: Path) -> None:
+    panel = drawn(tradeoff_figure, two_models).panels[1]
+    expected = [(panel.x.low, 0.5), (0.7, 0.5), (0.7, 0.0), (0.9, 0.0), (0.9, panel.y.low)]
+    assert list(panel.front) == expected
+    assert {series.points[0].front for series in panel.series} == {"on"}
+
+
+def test_a_model_alone_has_no_front(make_run: Any) -> None:
+    figure = drawn(tradeoff_figure, make_run({"m": {"clean": FULL, "a/pgd:eps=0.1": HALF}}))
+    assert figure.panels[0].front == ()
+    assert figure.panels[0].series[0].points[0].front == ""
+    assert "Pareto" not in figure.caption
+
+
+def test_dominated_points_are_told_from_those_that_reach_the_front(make_run: Any) -> None:
+    n, attack = 400, "a/pgd:eps=0.1"
+    rights = {"best": (380, 300), "close": (376, 296), "far": (200, 100)}
+    correct = {
+        name: {"clean": [1] * clean + [0] * (n - clean), attack: [1] * hard + [0] * (n - hard)}
+        for name, (clean, hard) in rights.items()
+    }
+    (panel,) = drawn(tradeoff_figure, make_run(correct)).panels
+    assert [series.points[0].front for series in panel.series] == ["on", "reaches", "dominated"]
+
+
+def test_everything_drawn_is_inside_the_axes(two_models: Path) -> None:
+    for build in (tradeoff_figure, severity_figure):
+        for panel in drawn(build, two_models).panels:
+            for point in (point for series in panel.series for point in series.points):
+                for axis, values in (
+                    (panel.x, (point.x, point.x_low, point.x_high)),
+                    (panel.y, (point.y, point.y_low, point.y_high)),
+                ):
+                    assert all(axis.low <= value <= axis.high for value in values if value is not None)
+
+
+def test_a_group_shows_its_training_seeds(make_run: Any) -> None:
+    correct = {f"m{seed}": {"clean": FULL, "a/pgd:eps=0.1": HALF if seed else NONE} for seed in (0, 1)}
+    facts = {name: {"group": "net"} for name in correct}
+    figure = drawn(tradeoff_figure, make_run(correct, facts=facts))
+    (series,) = figure.panels[0].series
+    assert [(dot.label, dot.y) for dot in series.replicates] == [("m0", 0.0), ("m1", 0.5)]
+    assert series.points[0].n == 2
+    assert "net: 2" in figure.caption
+    assert "Student's t" in figure.caption
+
+
+def test_undefined_values_are_not_drawn_as_zero(make_run: Any) -> None:
+    correct = {"a": {"clean": FULL, "c/f:severity=1": HALF}, "b": {"clean": FULL}}
+    run = make_run(correct, rows=[row("b", "metrics/accuracy", None, "c/f:severity=1")])
+    panel = drawn(severity_figure, run).panels[0]
+    assert [series.name for series in panel.series] == ["a"]
+
+
+def test_the_caption_says_that_attacks_give_an_upper_bound_and_what_n_is(two_models: Path) -> None:
+    caption = drawn(tradeoff_figure, two_models).caption
+    assert "upper bound" in caption
+    assert "n = 20" in caption
+    assert "a/pgd:eps=0.1" in caption
+
+
+def test_severity_lines_start_at_the_clean_level(two_models: Path) -> None:
+    (panel,) = drawn(severity_figure, two_models).panels
+    plain = panel.series[0]
+    assert [(point.x, point.y) for point in plain.points] == [(0.0, 0.9), (1.0, 0.6), (2.0, 0.2)]
+    assert plain.level == 0.9
+    assert panel.x.ticks == (0.0, 1.0, 2.0)
+
+
+def test_an_attack_at_several_eps_has_a_panel(make_run: Any) -> None:
+    run = make_run({"m": {"clean": FULL, "a/pgd:eps=0.1": NONE, "a/pgd:eps=0.05": HALF}})
+    (panel,) = drawn(severity_figure, run).panels
+    assert [(point.x, point.y) for point in panel.series[0].points] == [(0.0, 1.0), (0.05, 0.5), (0.1, 0.0)]
+    assert panel.x.label == "eps (linf)"
+
+
+def test_a_model_has_the_same_style_in_every_figure(two_models: Path) -> None:
+    figures = load_report(two_models).studies[0].figures
+    styles = {(s.name, s.style) for figure in figures for panel in figure.panels for s in panel.series}
+    assert styles == {("plain", 0), ("hardened", 1)}
+
+
+def test_the_sensitivity_plane_prefers_low_and_high(make_run: Any) -> None:
+    metric = "metrics/utility-sensitivity:basis=patch"
+    values = {"robust": (0.2, 0.9), "dull": (0.2, 0.3), "nervous": (0.8, 1.4)}
+    rows = [
+        row(name, f"{metric}@{part}", value)
+        for name, pair in values.items()
+        for part, value in zip(("s-low", "s-high"), pair, strict=True)
+    ]
+    (panel,) = drawn(sensitivity_figure, make_run({name: {"clean": HALF} for name in values}, rows=rows)).panels
+    assert {s.name: (s.points[0].x, s.points[0].y) for s in panel.series} == values
+    assert {s.name: s.points[0].front for s in panel.series} == {"robust": "on", "dull": "reaches", "nervous": "on"}
+    assert (panel.x.better, panel.y.better) == ("lower", "higher")
+    assert list(panel.front) == [(panel.x.high, 1.4), (0.8, 1.4), (0.8, 0.9), (0.2, 0.9), (0.2, panel.y.low)]
+    assert (panel.series[0].points[0].x_low, panel.series[0].points[0].y_high) == pytest.approx((0.1, 1.0))
+
+
+def test_cka_has_a_line_a_layer(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF, "c/f:severity=2": NONE}}
+    rows = [
+        row("m", f"metrics/linear-cka@{layer}", value / severity, f"c/f:severity={severity}")
+        for layer, value in (("conv1", 0.9), ("conv2", 0.8))
+        for severity in (1, 2)
+    ]
+    (panel,) = drawn(cka_figure, make_run(correct, rows=rows)).panels
+    assert {s.name: [(p.x, p.y) for p in s.points] for s in panel.series} == {
+        "conv1": [(1.0, 0.9), (2.0, 0.45)],
+        "conv2": [(1.0, 0.8), (2.0, 0.4)],
+    }
+
+
+def test_cka_below_zero_is_inside_the_axes(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF, "c/f:severity=2": NONE}}
+    rows = [row("m", "metrics/linear-cka@conv", -0.3, f"c/f:severity={severity}") for severity in (1, 2)]
+    figure = drawn(cka_figure, make_run(correct, rows=rows))
+    assert figure.panels[0].y.low < -0.4
+    assert "unbiased estimator, features averaged over positions" in figure.caption
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [("hutchinson", "random projections: biased low"), ("finite", "random noise"), ("gradient", "")],
+)
+def test_an_estimator_that_is_not_exact_is_in_the_caption(make_run: Any, estimator: str, expected: str) -> None:
+    metric = f"metrics/utility-sensitivity:basis=patch,estimator={estimator},patch=4"
+    rows = [row("m", f"{metric}@{part}", 0.5) for part in ("s-low", "s-high")]
+    caption = drawn(sensitivity_figure, make_run({"m": {"clean": HALF}}, rows=rows)).caption
+    assert expected in caption
+    assert ("ranks attenuated" in caption) == bool(expected)
+
+
+def test_with_many_panels_cka_is_averaged_over_perturbations(make_run: Any) -> None:
+    texts = [f"c/f{number}:severity=1" for number in range(9)]
+    rows = [row("m", "metrics/linear-cka@conv", number / 10, text) for number, text in enumerate(texts)]
+    figure = drawn(cka_figure, make_run({"m": {"clean": FULL, **dict.fromkeys(texts, HALF)}}, rows=rows))
+    (point,) = figure.panels[0].series[0].points
+    assert point.y == pytest.approx(0.4)
+    assert (point.y_low, point.y_high) == (None, None)
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_what_cannot_be_drawn_says_why(make_run: Any, kind: str) -> None:
+    assert omitted(FIGURES[kind], make_run({"m": {"clean": FULL}}))
+
+
+def test_the_command_line_knows_every_figure() -> None:
+    from robustkit.cli.plot import FIGURES as NAMES
+
+    assert set(NAMES) == set(FIGURES)
