@@ -290,5 +290,5 @@ def test_a_new_folder_is_made_below_runs(lab: Any, tmp_path: Path, monkeypatch: 
 def test_a_gpu_trains_and_repeats_itself(lab: Any, tmp_path: Path) -> None:
     first, second = (robustkit.train(lab.config(device="cuda"), out=tmp_path / name) for name in "12")
     assert first.history[-1]["validation_n"] == second.history[-1]["validation_n"] == 6
-    with pytest.raises(RobustkitError, match="backend was torch-cuda, is torch-cpu"):
+    with pytest.raises(RobustkitError, match="backend was 'torch-cuda', is 'torch-cpu'"):
         robustkit.train(lab.config(device="cpu"), out=tmp_path / "1", resume=True)
