@@ -22,9 +22,7 @@ def test_normal_kernels_sum_to_one_and_fall_off_as_the_density(sigma):
     assert torch.allclose(kernel / kernel[0], torch.exp(-(steps**2) / (2 * sigma**2)))
 
 
-@pytest.mark.parametrize(
-    ("radius", "alias"), [(0.3, 0.4), (3, 0.1), (6, 0.5), (7, 0.5), (8, 0.5), (10, 0.5), (12, 0.5)]
-)
+@pytest.mark.parametrize(("radius", "alias"), [(0.3, 0.4), (3, 0.1), (7, 0.5), (8, 0.5), (10, 0.5), (12, 0.5)])
 def test_disks_sum_to_one_and_are_round(radius, alias):
     kernel = disk(radius, alias)
     # Where the disk reaches the end of its array, the smoothing mirrors the edge there and so adds to it.
