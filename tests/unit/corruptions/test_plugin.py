@@ -30,6 +30,10 @@ def test_what_draws_random_numbers_says_so():
     assert all(declared.params is CorruptionParams for declared in DECLARED.values())
 
 
+def test_all_are_exact_which_the_parity_tests_hold_them_to():
+    assert {declared.parity for declared in DECLARED.values()} == {"exact"}
+
+
 def resolve(name, shape):
     module, attribute = DECLARED[name].resolve.split(":")
     return getattr(__import__(module, fromlist=[attribute]), attribute)(CorruptionParams(), shape)
