@@ -201,12 +201,14 @@ class Parity:
         return replay(self.keys(row + 1).rows([row]), (3, *image.shape[:2]), *constants) if replay else {}
 
     def their_own(self, name, images, severity, seed):
-        """Return the reference's results with its own random numbers."""
+        """Return the reference's results with its own random numbers; what it divides 0 by 0 for is left as it is."""
         state = np.random.RandomState(seed)
         noise = {"rng": np.random.default_rng(seed)} if name == "impulse-noise" else {}
         names = ("normal", "uniform", "randint", "poisson")
-        with self._fed(noise | {each: getattr(state, each) for each in names}):
-            return np.stack([self._call(name, image, severity) for image in images])
+        with self._fed(noise | {each: getattr(state, each) for each in names}), np.errstate(invalid="ignore"):
+            results = np.stack([self._call(name, image, severity) for image in images])
+        dry = (results == 0).all(axis=(1, 2, 3)) if name == "spatter" else np.zeros(len(images), dtype=bool)
+        return np.where(dry[:, None, None, None], images, results)
 
     def _call(self, name, image, severity):
         return np.uint8(getattr(self.module, name.replace("-", "_"))(Image.fromarray(image), severity))

@@ -245,7 +245,7 @@ def numbers(parity, name, row, image, constants):
 
 
 def compare(parity, name, profile, images, severity, taken=None):
-    """Return how far our results (of `taken`, or else the same profile) and the formula's are apart, where it has one."""
+    """Return how far our results, of `taken` or else the same profile, and the formula's are apart."""
     formula, corruption = globals()[name.replace("-", "_")], parity.build(name)
     constants = corruption.constants.at(profile, float(severity))
     ours = parity.ours(name, images, severity, profile=taken or profile)
@@ -266,12 +266,13 @@ def test_the_profile_is_the_scripts_formula_value_by_value(name, profile, parity
         assert compare(parity, name, profile, images, severity).max() == 0
 
 
-@pytest.mark.parametrize("name", ["motion-blur", "zoom-blur", "snow", "frost", "elastic-transform", "pixelate"])
+@pytest.mark.parametrize("name", ["motion-blur", "snow", "frost", "elastic-transform", "pixelate"])
 def test_control_the_program_of_imagecorruptions_is_told_apart_at_equal_constants(
     name, parity, make_photographs, monkeypatch
 ):
     """These have a program of their own there, not only other constants."""
-    images = make_photographs(6, 32, 32)
+    # 100 pixels: 40 fit into them so that places fall between two pixels.
+    images = make_photographs(3, 100, 100)
     tables = type(parity.build(name)).constants.tables
     monkeypatch.setitem(tables, "imagecorruptions", tables["imagenet"])
     off = compare(parity, name, "imagenet", images, 3, taken="imagecorruptions")
