@@ -44,6 +44,7 @@ _EXTRA = (
 )
 """The 4 that the benchmark holds out, for validation."""
 
+
 @hookimpl
 def robustkit_perturbations() -> list[Perturbation]:
     """Return the corruptions, ordered as in the paper."""

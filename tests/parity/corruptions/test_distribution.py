@@ -3,8 +3,8 @@
 200 images of 32x32 under 5 seeds on either side, at each severity; 100 for motion-blur and snow, of which the reference
 makes 1000 a second, 40 for frost (100 a second) and 16 for glass-blur (50 a second). Compared are PSNR, mean, slope
 against the image, octaves of the residual's spectrum, share of values changed, and correlation of neighbours. All
-comparisons together have a chance of 1 % of one false alarm (Bonferroni); the seeds are fixed. The controls show that what
-should be told apart is.
+comparisons together have a chance of 1 % of one false alarm (Bonferroni); the seeds are fixed. The controls show that
+what should be told apart is.
 """
 
 from functools import cache

@@ -41,7 +41,7 @@ def row_of(parity, name, off):
 
 
 def put_row(page, name, row):
-    text = re.sub(rf"^\| {name} \|.*\|$", lambda _: row, page.read_text("utf8"), flags=re.MULTILINE)
+    text = re.sub(rf"^\| {name} \|.*\| \d+×\d+, .*\|$", lambda _: row, page.read_text("utf8"), flags=re.MULTILINE)
     page.write_text(text, "utf8")
 
 

@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_all_are_exact_which_the_parity_tests_hold_them_to():
 
 def resolve(name, shape):
     module, attribute = DECLARED[name].resolve.split(":")
-    return getattr(__import__(module, fromlist=[attribute]), attribute)(CorruptionParams(), shape)
+    return getattr(import_module(module), attribute)(CorruptionParams(), shape)
 
 
 @pytest.mark.parametrize("name", DECLARED)
@@ -57,3 +59,19 @@ def test_declaring_imports_nothing_heavy():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def defects():
+    """Return the rows of the docs' table of modes, from what the classes say of them."""
+    for name, declared in DECLARED.items():
+        module, attribute = declared.target.split(":")
+        said = " ".join(getattr(import_module(module), attribute).__doc__.split())
+        if found := re.search(r"reference: (.*) fixed: (.*)", said):
+            yield f"| {name} | {found[1]} | {found[2]} |"
+
+
+def test_the_docs_list_the_defects_that_the_classes_document(root):
+    text = (root / "docs" / "corruptions.md").read_text("utf8")
+    header = "| corruption | reference | fixed |\n|---|---|---|\n"
+    listed = text[text.index(header) + len(header) :].split("\n\n")[0].splitlines()
+    assert listed == list(defects())
