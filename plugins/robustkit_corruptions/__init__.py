@@ -44,9 +44,6 @@ _EXTRA = (
 )
 """The 4 that the benchmark holds out, for validation."""
 
-_STATISTICAL = frozenset({"shot-noise", "impulse-noise"})
-"""Those whose random numbers the reference draws in a way that cannot be fed from outside."""
-
 
 @hookimpl
 def robustkit_perturbations() -> list[Perturbation]:
@@ -65,5 +62,5 @@ def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool
         citation=_CITATION,
         stochastic=stochastic,
         resolve=f"robustkit_corruptions.{home}",
-        parity="statistical" if name in _STATISTICAL else "exact",
+        parity="exact",
     )

@@ -29,6 +29,11 @@ def luma(values: Tensor) -> Tensor:
         return torch.from_numpy(np.stack([cv2.cvtColor(cv2.merge(image), cv2.COLOR_RGB2GRAY) for image in planes]))[
             :, None
         ]
+    return weighted(values)
+
+
+def weighted(values: Tensor) -> Tensor:
+    """Return the luma of (N, 3, H, W) RGB by its formula, on any device."""
     return values[:, 0:1] * _LUMA[0] + values[:, 1:2] * _LUMA[1] + values[:, 2:3] * _LUMA[2]
 
 

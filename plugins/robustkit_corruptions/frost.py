@@ -28,8 +28,10 @@ _USED = 5
 class Frost(Corruption):
     """Mixes in a random part of one of six photographs of frost.
 
-    reference: the sixth photograph is never chosen. fixed: it is. Photographs that are smaller than the image are
-    enlarged. Images of other than three channels get the photograph in grey.
+    Photographs that are smaller than the image are enlarged. Images of other than three channels get the photograph in
+    grey.
+
+    reference: the sixth photograph is never chosen. fixed: it is.
     """
 
     constants = Constants(

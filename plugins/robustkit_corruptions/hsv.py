@@ -47,9 +47,10 @@ class Brightness(Corruption):
 class Saturate(Corruption):
     """Stretches and shifts every pixel's HSV saturation: a s + b, clipped to [0, 1].
 
-    reference: pixels without a hue take that of red, so that greys turn reddish where b > 0. fixed: they stay grey.
     Images of one channel have no saturation and stay as they are. Of other channels, the distances to the largest are
     scaled.
+
+    reference: pixels without a hue take that of red, so that greys turn reddish where b > 0. fixed: they stay grey.
     """
 
     constants = Constants(

@@ -134,8 +134,8 @@ def _gathered(fields: Tensor, lines: list[Line]) -> Tensor:
     """Return what `_along` does for all samples at once, on any device."""
     taps = max(len(path.weights) for path in lines)
     weights, down, right = (
-        torch.tensor([part + [0] * (taps - len(part)) for part in parts], device=fields.device)
-        for parts in zip(*lines, strict=True)
+        torch.tensor([part + [0] * (taps - len(part)) for part in parts], dtype=dtype, device=fields.device)
+        for parts, dtype in zip(zip(*lines, strict=True), (fields.dtype, torch.int64, torch.int64), strict=True)
     )
     n, _, height, width = fields.shape
     rows, columns = torch.arange(height, device=fields.device), torch.arange(width, device=fields.device)

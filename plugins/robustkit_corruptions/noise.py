@@ -66,8 +66,8 @@ class SpeckleNoise(Corruption):
 class ShotNoise(Corruption):
     """Counts photons: Poisson numbers with mean c x, over c.
 
-    The counts come from one uniform number a value, by the inverse of their distribution. numpy, which the references
-    draw from, has other algorithms: the counts agree in distribution.
+    The counts come from one uniform number a value, by the inverse of their distribution. Given the same counts the
+    references have the same results; numpy, from which they draw, finds counts of the same distribution in other ways.
     """
 
     constants = Constants(

@@ -25,7 +25,7 @@ class CorruptionParams:
 
     mode: Mode = "reference"
     """reference: as the published program computes it, with its known defects and its truncation to whole levels.
-    fixed: without the defects, and rounded to the nearest level. `describe` says what the defects are."""
+    fixed: without the defects, and rounded to the nearest level. docs/corruptions.md says what the defects are."""
 
 
 Chosen = TypeVar("Chosen", bound=CorruptionParams)

@@ -18,7 +18,8 @@ _BITS = 22
 class Pixelate(Corruption):
     """Shrinks the image by averaging boxes, and enlarges it again.
 
-    imagecorruptions enlarges by the nearest pixel, the other sets by boxes, which mixes neighbours.
+    imagecorruptions enlarges by the nearest pixel, the other sets by boxes as wide as a pixel. The two differ where a
+    place falls between two pixels only.
     """
 
     constants = Constants(

@@ -12,6 +12,8 @@ from torch import Tensor
 
 _LEVELS = 256
 _CELLS = 4096
+_MOST_PHOTONS = 1000
+"""Up to which a table is made: severity 0.5 of cifar. A table grows with the photons, at severity 0.001 to 1 GB."""
 
 
 class Table(NamedTuple):
@@ -30,7 +32,7 @@ class Table(NamedTuple):
 def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
     """Return counts: the smallest k with P(X <= k) > u, for X of a Poisson distribution with mean photons * value.
 
-    Images of whole levels, which have few means, take their counts from a table.
+    Images of whole levels, which have few means, take their counts from a table, where that is small.
 
     Args:
         values: any shape, float64, in [0, 1].
@@ -43,9 +45,10 @@ def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
     >>> photon_counts(torch.tensor([0.0, 0.4, 0.4]).double(), 5.0, torch.tensor([0.9, 0.1, 0.5]).double()).tolist()
     [0.0, 0.0, 2.0]
     """
-    levels = (values * (_LEVELS - 1)).round_()
-    if torch.equal(levels / (_LEVELS - 1), values):
-        return _tabulated(levels.to(torch.int64), table(photons, values.device), uniforms)
+    if photons <= _MOST_PHOTONS:
+        levels = (values * (_LEVELS - 1)).round_()
+        if torch.equal(levels / (_LEVELS - 1), values):
+            return _tabulated(levels.to(torch.int64), table(photons, values.device), uniforms)
     return quantiles(values * photons, uniforms)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Trim = Literal["centre", "end", "nowhere"]
+Trim = Literal["centre", "nowhere"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ def clipped_zoom(fields: Tensor, factor: float, *, edge: bool, trim: Trim) -> Te
         fields: (N, C, H, W) float.
         factor: 1 or more.
         edge: whether the last row or column becomes 0 where scipy's rounding says that it lies outside.
-        trim: where what is larger than the field is cut off: around the centre, at the end, or nowhere.
+        trim: where what is larger than the field is cut off: around the centre, or nowhere.
 
     Returns:
         In the fields' dtype; computed in float64.

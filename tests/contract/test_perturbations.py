@@ -1,6 +1,7 @@
 """Every first-party perturbation keeps the contract, and the kit notices every way to break it."""
 
 import random
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -16,16 +17,50 @@ IMAGE_ENTRIES = [entry for entry in HOST.catalog.all("perturbation") if entry.co
 SHAPE = (3, 12, 12)
 
 
+SMALL, GREY, OBLONG = (3, 32, 32), (1, 28, 28), (3, 70, 50)
+NOT_MONOTONE = {
+    # The affine map moves by up to 8 % of 32 pixels at severity 1 of cifar, by 3 % at severity 5.
+    "corruptions/elastic-transform": {SMALL, GREY, OBLONG},
+    # The image's own weight falls with the severity, and with it what the photograph adds beyond white.
+    "corruptions/frost": {SMALL, GREY, OBLONG},
+    # A higher sigma leaves smoother images, in which moving pixels about changes less.
+    "corruptions/glass-blur": {SMALL, GREY, OBLONG},
+    # In noise, a pixel is nearer to a mean that it is part of (0.7 averages more) than to its neighbour (0.8).
+    "corruptions/pixelate": {OBLONG},
+    # Severities 1 and 2 take colour away, 3 adds some.
+    "corruptions/saturate": {SMALL, OBLONG},
+    # Water up to severity 3, mud from 4 on.
+    "corruptions/spatter": {SMALL},
+}
+"""Where the published severities do not rise on the images of the kit: the tables are not monotone in distortion.
+tests/unit/corruptions/test_constants.py has them from make_cifar_c.py and make_tinyimagenet_c.py, whose profiles these
+sizes get.
+"""
+
+
+@contextmanager
+def expect_monotone_unless_published_otherwise(entry, shape):
+    """Where the table says so the kit must warn, and elsewhere it must not: warnings are errors here."""
+    if shape not in NOT_MONOTONE.get(entry.qualified, ()):
+        yield
+        return
+    with pytest.warns(UserWarning, match=f"{entry.component.name}: distortion does not rise with severity"):
+        yield
+
+
 @pytest.mark.parametrize("check", PERTURBATION_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("entry", IMAGE_ENTRIES, ids=lambda entry: entry.qualified)
 def test_first_party_perturbations_keep_the_contract(entry, check):
-    check(lambda: HOST.build(entry, {}), entry.component, (3, 32, 32))
+    rising = check is kit.check_distortion_rises
+    with expect_monotone_unless_published_otherwise(entry, SMALL) if rising else nullcontext():
+        check(lambda: HOST.build(entry, {}), entry.component, SMALL)
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 70, 50)])
+@pytest.mark.parametrize("shape", [GREY, OBLONG])
 @pytest.mark.parametrize("entry", IMAGE_ENTRIES, ids=lambda entry: entry.qualified)
 def test_first_party_perturbations_keep_the_contract_at_other_sizes(entry, shape):
-    check_perturbation(lambda: HOST.build(entry, {}), entry.component, shape=shape)
+    with expect_monotone_unless_published_otherwise(entry, shape):
+        check_perturbation(lambda: HOST.build(entry, {}), entry.component, shape=shape)
 
 
 def test_the_first_party_perturbations_are_found():

@@ -1,8 +1,38 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 import torch
 
 import robustkit
+import robustkit_corruptions
+from robustkit_corruptions.params import CorruptionParams
+
+DECLARED = {declared.name: declared for declared in robustkit_corruptions.robustkit_perturbations()}
+
+
+@pytest.fixture
+def build():
+    """Return a function that makes a corruption by its name, with its parameters."""
+
+    def build(name, **params):
+        module, attribute = DECLARED[name].target.split(":")
+        return getattr(import_module(module), attribute)(CorruptionParams(**params))
+
+    return build
+
+
+@pytest.fixture
+def corrupt(build, make_keys):
+    """Return a function that corrupts images, at one severity or at one for each."""
+
+    def corrupt(name, images, severity, seed=0, ids=None, **params):
+        corruption = build(name, **params)
+        levels = torch.as_tensor(severity, dtype=torch.float64).expand(len(images))
+        keys = make_keys(range(len(images)) if ids is None else ids, seed)
+        return corruption.apply(images, corruption.sample(keys, tuple(images.shape[1:]), levels))
+
+    return corrupt
 
 
 @pytest.fixture
