@@ -6,6 +6,7 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pixels import divide_
 
 _LARGE = levels(0.4, 0.3, 0.2, 0.1, 0.05)
 
@@ -41,4 +42,4 @@ def channel_mean(images: Tensor) -> Tensor:
     """
     pixels = images.flatten(2)
     total = pixels.cumsum(dim=2)[..., -1] if images.device.type == "cpu" else pixels.sum(dim=2)
-    return (total / pixels.shape[2])[..., None, None]
+    return divide_(total, pixels.shape[2])[..., None, None]

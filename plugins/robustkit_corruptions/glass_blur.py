@@ -9,8 +9,8 @@ from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
 from robustkit_corruptions.gaussian_blur import smooth
+from robustkit_corruptions.pixels import WHITE, divide_
 
-_WHITE = 255
 _HALF, _MASK = 32, 0xFFFFFFFF
 
 
@@ -45,10 +45,10 @@ class GlassBlur(Corruption):
         """Return the values as through glass; any number of channels."""
         sigma = constants[0]
         # The published programs hold whole levels between the two blurs.
-        blurred = smooth(values, (sigma, sigma)).clamp_(0, 1).mul_(_WHITE)
+        blurred = smooth(values, (sigma, sigma)).clamp_(0, 1).mul_(WHITE)
         blurred = blurred.round_() if self.params.mode == "fixed" else blurred.floor_()
         sources = drawn[:, None].expand(-1, values.shape[1], -1)
-        moved = blurred.flatten(2).gather(2, sources).reshape(values.shape).div_(_WHITE)
+        moved = divide_(blurred.flatten(2).gather(2, sources).reshape(values.shape), WHITE)
         return smooth(moved, (sigma, sigma))
 
 

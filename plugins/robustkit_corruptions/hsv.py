@@ -13,6 +13,7 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pixels import divide_
 
 _LARGE = levels(0.1, 0.2, 0.3, 0.4, 0.5)
 _V, _T, _P, _Q = range(4)
@@ -142,7 +143,7 @@ def _to_hsv(images: Tensor) -> _Hsv:
     ahead = torch.where(is_blue, red, torch.where(is_green, blue, green))
     behind = torch.where(is_blue, green, torch.where(is_green, red, blue))
     turn = torch.where(is_blue, 4.0, torch.where(is_green, 2.0, 0.0))
-    hue = (ahead - behind).div_(divisor).add_(turn).div_(6)
+    hue = divide_((ahead - behind).div_(divisor).add_(turn), 6)
     hue = torch.where(grey, 0.0, torch.where(hue < 0, hue + 1, hue)).mul_(6)
     sector = torch.floor(hue)
     return _Hsv(sector=sector, rest=hue.sub_(sector), saturation=saturation, value=value)

@@ -10,6 +10,7 @@ from torch import Tensor
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption, Shape
+from robustkit_corruptions.pixels import divide_
 from robustkit_corruptions.poisson import photon_counts
 
 
@@ -89,7 +90,7 @@ class ShotNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
         (photons,) = constants
-        return photon_counts(values, photons, drawn).div_(photons)
+        return divide_(photon_counts(values, photons, drawn), photons)
 
 
 class ImpulseNoise(Corruption):

@@ -11,6 +11,15 @@ from robustkit_corruptions.params import Mode
 WHITE = 255
 
 
+def divide_(values: Tensor, number: float) -> Tensor:
+    """Return the values, divided in place.
+
+    CUDA takes a division by a Python number for a multiplication by its inverse, which rounds differently, and where
+    the result is a whole level, truncation shows it. By a tensor it divides.
+    """
+    return values.div_(torch.tensor(number, dtype=values.dtype, device=values.device))
+
+
 def to_values(images: Tensor, dtype: torch.dtype, scale: int) -> Tensor:
     """Return a new tensor of values from 0 to `scale`.
 
@@ -29,7 +38,7 @@ def to_values(images: Tensor, dtype: torch.dtype, scale: int) -> Tensor:
         if scale == WHITE:
             return images.to(dtype, copy=True)
         # Divided in float64 and then rounded, as the references do it.
-        return (images.to(torch.float64) / WHITE).to(dtype)
+        return divide_(images.to(torch.float64), WHITE).to(dtype)
     if not images.is_floating_point():
         raise DataError(f"images: expected uint8 or float, got {images.dtype}", "convert them before corrupting")
     if dtype == torch.uint8:
@@ -52,9 +61,9 @@ def from_values(values: Tensor, scale: int, like: Tensor, mode: Mode) -> Tensor:
     (tensor([254], dtype=torch.uint8), tensor([255], dtype=torch.uint8))
     """
     if values.dtype == torch.uint8:
-        return values if like.dtype == torch.uint8 else (values.to(torch.float64) / WHITE).to(like.dtype)
+        return values if like.dtype == torch.uint8 else divide_(values.to(torch.float64), WHITE).to(like.dtype)
     values = values.clamp_(0, scale)
     if like.dtype != torch.uint8:
-        return (values if scale == 1 else values.div_(scale)).to(like.dtype)
+        return (values if scale == 1 else divide_(values, scale)).to(like.dtype)
     levels = values if scale == WHITE else values.mul_(WHITE)
     return (levels.round_() if mode == "fixed" else levels).to(torch.uint8)

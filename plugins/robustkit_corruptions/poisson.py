@@ -10,6 +10,8 @@ import torch
 from scipy.special import pdtr
 from torch import Tensor
 
+from robustkit_corruptions.pixels import WHITE, divide_
+
 _LEVELS = 256
 _CELLS = 4096
 _MOST_PHOTONS = 1000
@@ -46,8 +48,8 @@ def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
     [0.0, 0.0, 2.0]
     """
     if photons <= _MOST_PHOTONS:
-        levels = (values * (_LEVELS - 1)).round_()
-        if torch.equal(levels / (_LEVELS - 1), values):
+        levels = (values * WHITE).round_()
+        if torch.equal(divide_(levels.clone(), WHITE), values):
             return _tabulated(levels.to(torch.int64), table(photons, values.device), uniforms)
     return quantiles(values * photons, uniforms)
 

@@ -10,9 +10,8 @@ from robustkit_corruptions.colour import luma
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
 from robustkit_corruptions.motion_blur import smear
+from robustkit_corruptions.pixels import WHITE, divide_
 from robustkit_corruptions.zoom import clipped_zoom
-
-_WHITE = 255
 
 
 class Snow(Corruption):
@@ -70,12 +69,12 @@ class Snow(Corruption):
         flakes = clipped_zoom(noise, factor, edge=reference, trim="nowhere" if ported else "centre")
         flakes = torch.where(flakes < threshold, 0.0, flakes).clamp_(0, 1)
         if reference and not ported:
-            flakes.mul_(_WHITE).floor_().div_(_WHITE)
+            divide_(flakes.mul_(WHITE).floor_(), WHITE)
         angles = keys.child("angle").uniform().mul_(90).sub_(135)
         # imagecorruptions smears the whole enlargement and then takes its upper left part.
         layer = smear(flakes, int(radius), sigma, angles, cut=ported)[:, :, : shape[1], : shape[2]]
         if reference:
-            layer.mul_(_WHITE).round_().div_(_WHITE)
+            divide_(layer.mul_(WHITE).round_(), WHITE)
         return layer
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption
 from robustkit_corruptions.pieces import by_planes
+from robustkit_corruptions.pixels import divide_
 from robustkit_corruptions.zoom import clipped_zoom
 
 
@@ -43,6 +44,6 @@ class ZoomBlur(Corruption):
             for factor in factors:
                 # Factors below 1.5 leave at most one row too many, of which all published programs drop the last.
                 total += clipped_zoom(planes, factor, edge=reference, trim="centre")
-            return total.add_(planes).div_(len(factors) + 1) if reference else total.div_(len(factors))
+            return divide_(total.add_(planes), len(factors) + 1) if reference else divide_(total, len(factors))
 
         return by_planes(values, blurred)

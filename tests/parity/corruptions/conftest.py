@@ -79,9 +79,11 @@ def _impulses(keys, shape, amount):
 
 
 def _glass(keys, shape, _sigma, delta, iterations):
-    offsets = (keys.uniform(int(iterations), *shape[1:], 2)[0] * 2 * delta).floor().long() - int(delta)
+    unsigned = keys.words(int(iterations) * shape[1] * shape[2])[0].numpy().view("uint64")
+    halves = np.stack([unsigned >> np.uint64(32), unsigned & np.uint64(0xFFFFFFFF)], axis=-1)
+    offsets = (np.floor(halves / 2**32 * 2 * delta).astype(np.int64) - int(delta)).reshape(-1, *shape[1:], 2)
     inner = offsets[:, delta + 1 : shape[1] - delta + 1, delta + 1 : shape[2] - delta + 1]
-    steps = iter(inner.flip(1, 2).reshape(-1, 2).tolist())
+    steps = iter(np.flip(inner, (1, 2)).reshape(-1, 2).tolist())
     return {"randint": lambda low, high, size: next(steps)}
 
 

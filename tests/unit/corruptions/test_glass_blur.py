@@ -1,16 +1,24 @@
 """glass-blur's movements, against a plain loop over pixels."""
 
+import numpy as np
 import pytest
 import torch
 
-from robustkit_corruptions.glass_blur import copied, copied_in_parallel, exchanged, visited, window
+from robustkit_corruptions.glass_blur import copied, exchanged, neighbours
 
 SIZES = [((3, 8, 8), 1, 1), ((3, 32, 32), 1, 2), ((3, 20, 40), 4, 2), ((1, 33, 25), 2, 3), ((3, 12, 12), 5, 2)]
 
 
-def offsets_of(shape, delta, iterations, n=3):
+def words_of(shape, iterations, n=3):
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(-delta, delta, (n, iterations, *shape[1:], 2), generator=generator)
+    return torch.randint(-(2**63), 2**63 - 1, (n, iterations, *shape[1:]), generator=generator)
+
+
+def offsets_of(words, delta):
+    """The steps along width and height that random words stand for: by their upper and their lower half."""
+    unsigned = words.numpy().view("uint64")
+    halves = np.stack([unsigned >> np.uint64(32), unsigned & np.uint64(0xFFFFFFFF)], axis=-1)
+    return np.floor(halves / 2**32 * 2 * delta).astype(np.int64) - delta
 
 
 def walk(shape, delta, offsets, swap):
@@ -28,32 +36,26 @@ def walk(shape, delta, offsets, swap):
     return [pixel for row in field for pixel in row]
 
 
-@pytest.mark.parametrize(("shape", "delta", "iterations"), SIZES)
-def test_copies_and_exchanges_are_what_the_loop_does(shape, delta, iterations):
-    offsets = offsets_of(shape, delta, iterations)
-    steps = window(offsets, delta)
-    assert copied(steps, shape, delta).tolist() == [walk(shape, delta, each, swap=False) for each in offsets]
-    assert exchanged(steps, shape, delta).tolist() == [walk(shape, delta, each, swap=True) for each in offsets]
-
-
 @pytest.mark.parametrize(("shape", "delta", "iterations"), [*SIZES, ((3, 64, 100), 3, 2)])
-def test_one_by_one_and_in_parallel_are_the_same(shape, delta, iterations):
-    steps = window(offsets_of(shape, delta, iterations), delta)
-    assert torch.equal(copied_in_parallel(steps, shape, delta), copied(steps, shape, delta))
+def test_copies_and_exchanges_are_what_the_loop_does(shape, delta, iterations):
+    words = words_of(shape, iterations)
+    offsets, sources = offsets_of(words, delta), neighbours(words, delta)
+    assert copied(sources).tolist() == [walk(shape, delta, each, swap=False) for each in offsets]
+    assert exchanged(sources).tolist() == [walk(shape, delta, each, swap=True) for each in offsets]
 
 
 @pytest.mark.parametrize(("shape", "delta", "iterations"), SIZES)
 def test_an_exchange_is_a_permutation_and_a_copy_is_none(shape, delta, iterations):
-    steps = window(offsets_of(shape, delta, iterations), delta)
+    sources = neighbours(words_of(shape, iterations), delta)
     pixels = torch.arange(shape[1] * shape[2])
-    assert all(torch.equal(each.sort().values, pixels) for each in exchanged(steps, shape, delta))
-    assert not all(torch.equal(each.sort().values, pixels) for each in copied(steps, shape, delta))
+    assert all(torch.equal(each.sort().values, pixels) for each in exchanged(sources))
+    assert not all(torch.equal(each.sort().values, pixels) for each in copied(sources))
 
 
-def test_what_is_visited():
-    """Rows and columns above delta, up to side - delta, from the last to the first."""
-    assert visited(8, 9, 3).tolist() == [5 * 9 + 6, 5 * 9 + 5, 5 * 9 + 4, 4 * 9 + 6, 4 * 9 + 5, 4 * 9 + 4]
-    assert visited(8, 8, 4).tolist() == []
+def test_the_longest_chain_is_followed_to_its_end():
+    """Each pixel takes the next one's value, which the next one took before: all have that of the last."""
+    row = torch.arange(1, 101).clamp(max=99).view(1, 1, 1, 100)
+    assert copied(row).tolist() == [[99] * 100]
 
 
 def test_images_smaller_than_the_window_are_blurred_only(corrupt, draw_images):

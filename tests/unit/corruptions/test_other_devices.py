@@ -14,7 +14,6 @@ from robustkit_corruptions.colour import luma, weighted
 from robustkit_corruptions.contrast import channel_mean
 from robustkit_corruptions.defocus_blur import _convolve, disk
 from robustkit_corruptions.gaussian_blur import convolve, half_kernel
-from robustkit_corruptions.glass_blur import copied, copied_in_parallel, window
 from robustkit_corruptions.motion_blur import _along, _cut, _gathered, line
 from robustkit_corruptions.poisson import quantiles
 
@@ -77,13 +76,6 @@ def test_lines_are_gathered_as_they_are_added_bit_for_bit(size, cut, draw_images
         lines = [_cut(whole, size) for whole in lines]
     expected = np.stack([_along(path, field) for path, field in zip(lines, fields.numpy(), strict=True)])
     assert torch.equal(_gathered(fields, lines), torch.from_numpy(expected))
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_pixels_are_copied_in_parallel_as_one_by_one(size):
-    offsets = torch.randint(-2, 2, (2, 3, *size, 2), generator=torch.Generator().manual_seed(0))
-    steps = window(offsets, 2)
-    assert torch.equal(copied_in_parallel(steps, (3, *size), 2), copied(steps, (3, *size), 2))
 
 
 def test_luma_by_its_formula_agrees_in_the_last_bits_of_float32(draw_images):
