@@ -46,6 +46,10 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
     )
     run, dataset = pairs[0]
     comparison = Comparison(
+        data=run.manifest["datasets"][dataset],
+        key=run.samples_key(dataset),
+        teams=tuple(teams),
+        seeds=seeds,
         dataset=dataset,
         samples=run.manifest["datasets"][dataset]["evaluated"],
         subjects=subjects,
