@@ -65,7 +65,7 @@ def _by_model(found: _Found, name: str, notes: tuple[str, ...]) -> TableSpec:
     columns = [_percent("clean error", "error on clean images"), _percent(mean, mean)]
     keys = [(found.shown, "common")]
     if found.baseline is not None:
-        columns.append(_percent(f"relative {mean}", f"relative {mean}"))
+        columns.append(_percent(f"relative {mean.partition(', baseline')[0]}", f"relative {mean}"))
         keys.append(("relative", "common"))
     columns += [_percent(_bare(each), f"{_HEADINGS[found.shown]} under {each}") for each in suite.common]
     keys += [(found.shown, each) for each in suite.common]
@@ -176,17 +176,26 @@ def _notes(found: _Found) -> tuple[str, ...]:
         )
     if found.baseline is None:
         notes.append("'robustkit report --baseline' divides by the errors of a baseline.")
-    undefined = [_bare(name) for name in suite.all if found.baseline is not None and _lacks(found, "ce", name)]
-    if undefined:
-        notes.append(f"The baseline has no errors under {', '.join(undefined)}: no CE there.")
-    if found.baseline is not None and _lacks(found, "relative", "common") and not _lacks(found, "ce", "common"):
-        notes.append(
-            "Relative CE is undefined where the baseline has no error on clean images, or none beyond it under a "
-            "corruption."
-        )
+    if found.baseline is not None:
+        notes += _undefined(found)
     if len(suite.common) < COMMON:
         notes.append(f"The mean is over the {len(suite.common)} common corruptions that were measured.")
     return tuple(notes)
+
+
+def _undefined(found: _Found) -> list[str]:
+    """Return which corruptions the baseline gives no CE, or no relative CE."""
+    without = [name for name in found.suite.all if _lacks(found, "ce", name)]
+    flat = [name for name in found.suite.all if name not in without and _lacks(found, "relative", name)]
+    notes = []
+    if without:
+        notes.append(f"The baseline has no errors under {', '.join(map(_bare, without))}: no CE there.")
+    if flat:
+        notes.append(
+            f"Relative CE is undefined under {', '.join(map(_bare, flat))}: the baseline's error on clean images is not "
+            "known, or corruption adds nothing to it. A mean with such a term is undefined too."
+        )
+    return notes
 
 
 def _lacks(found: _Found, quantity: str, name: str) -> bool:
