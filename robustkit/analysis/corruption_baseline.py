@@ -78,7 +78,9 @@ def read_baseline(path: str | Path) -> TableBaseline:
     path = Path(path)
     try:
         raw = tomllib.loads(path.read_text("utf8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DataError(f"the baseline {path} cannot be read: {error.strerror or error}", "check the path") from error
+    except ValueError as error:
         raise DataError(f"the baseline {path} cannot be read as TOML: {error}", _FORM) from error
     errors = raw.get("errors")
     if not isinstance(errors, dict) or not errors:

@@ -192,8 +192,8 @@ def _undefined(found: _Found) -> list[str]:
         notes.append(f"The baseline has no errors under {', '.join(map(_bare, without))}: no CE there.")
     if flat:
         notes.append(
-            f"Relative CE is undefined under {', '.join(map(_bare, flat))}: the baseline's error on clean images is not "
-            "known, or corruption adds nothing to it. A mean with such a term is undefined too."
+            f"Relative CE is undefined under {', '.join(map(_bare, flat))}: the baseline's error on clean images is "
+            "not known, or corruption adds nothing to it. A mean with such a term is undefined too."
         )
     return notes
 

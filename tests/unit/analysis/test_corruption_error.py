@@ -335,6 +335,11 @@ def test_a_table_that_is_wrong_says_where(tmp_path: Path, before: str, after: st
     assert caught.value.hint
 
 
+def test_a_table_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        read_baseline(tmp_path / "none.toml")
+
+
 # google-research/augmix, imagenet.py, commit 202cf4c: ALEXNET_ERR, in the order of its CORRUPTIONS.
 AUGMIX = (
     *(0.886428, 0.894468, 0.922640, 0.819880, 0.826268, 0.785948, 0.798360, 0.866816),
