@@ -17,6 +17,7 @@ PLUGIN_API = 1
 _PUBLIC = {
     "robustkit.components": (
         "Attack",
+        "Baseline",
         "Component",
         "Dataset",
         "Edit",
@@ -63,6 +64,7 @@ _PUBLIC = {
     "robustkit.contextual.representation": ("Representation",),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
+    "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
     "robustkit.analysis.report.load": ("load_report",),
     "robustkit.analysis.specs": (
         "Axis",
@@ -87,6 +89,8 @@ _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_HOME), "PLUGIN_API", "__version__"]  # noqa: PLE0604 - the names are those of _PUBLIC
 
 if TYPE_CHECKING:
+    from robustkit.analysis.corruption.baseline import TableBaseline as TableBaseline
+    from robustkit.analysis.corruption.baseline import read_baseline as read_baseline
     from robustkit.analysis.report.load import load_report as load_report
     from robustkit.analysis.spec_json import spec_from_json as spec_from_json
     from robustkit.analysis.spec_json import spec_to_json as spec_to_json
@@ -106,6 +110,7 @@ if TYPE_CHECKING:
     from robustkit.analysis.statistics.intervals import mean_interval as mean_interval
     from robustkit.analysis.statistics.intervals import wilson_interval as wilson_interval
     from robustkit.components import Attack as Attack
+    from robustkit.components import Baseline as Baseline
     from robustkit.components import Component as Component
     from robustkit.components import Dataset as Dataset
     from robustkit.components import Edit as Edit

@@ -193,6 +193,16 @@ class Reporter(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Baseline(Component):
+    """The errors of a known model, by which corruption errors are divided.
+
+    `target(params)` returns the path of a table (see `robustkit.read_baseline`).
+    """
+
+    kind: ClassVar[str] = "baseline"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ThreatModel:
     """What an attack may do to an input.
 

@@ -1,4 +1,4 @@
-"""The eight hooks. A plugin implements those it needs, each marked with `@robustkit.hookimpl`."""
+"""The nine hooks. A plugin implements those it needs, each marked with `@robustkit.hookimpl`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pluggy
 
-from robustkit.components import Attack, Dataset, Metric, Model, Perturbation, Reporter, Trainer
+from robustkit.components import Attack, Baseline, Dataset, Metric, Model, Perturbation, Reporter, Trainer
 from robustkit.protocols import CheckpointOptions, LoadedCheckpoint
 
 PROJECT = "robustkit"
@@ -94,6 +94,19 @@ def robustkit_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
         @robustkit.hookimpl
         def robustkit_reporters():
             return [robustkit.Reporter(name="markdown", summary="one table", target="my_plugin.markdown:write")]
+    """
+
+
+@hookspec
+def robustkit_baselines() -> Iterable[Baseline]:  # type: ignore[empty-body]
+    """Return the plugin's tables of baseline errors.
+
+    Example:
+        @robustkit.hookimpl
+        def robustkit_baselines():
+            return [
+                robustkit.Baseline(name="lenet-cifar10-c", summary="LeNet-5", target="my_plugin.baselines:lenet_table")
+            ]
     """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robustkit import Perturbation, hookimpl
+from robustkit import Baseline, Perturbation, hookimpl
 from robustkit_corruptions.params import CorruptionParams
 
 robustkit_api = 1
@@ -49,6 +49,20 @@ _EXTRA = (
 def robustkit_perturbations() -> list[Perturbation]:
     """Return the corruptions, ordered as in the paper."""
     return [_corruption("common", *row) for row in _COMMON] + [_corruption("extra", *row) for row in _EXTRA]
+
+
+@hookimpl
+def robustkit_baselines() -> list[Baseline]:
+    """Return the tables of baseline errors."""
+    return [
+        Baseline(
+            name="alexnet-imagenet-c",
+            summary="AlexNet on ImageNet-C: makes corruption errors CE, and their mean mCE",
+            target="robustkit_corruptions.baselines:alexnet_imagenet_c",
+            tags=("imagenet-c",),
+            citation="Hendrycks and Dietterich (2019), arXiv 1903.12261",
+        )
+    ]
 
 
 def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool) -> Perturbation:

@@ -39,7 +39,10 @@ _ESCAPES = {
 
 @dataclass(frozen=True)
 class LatexTables:
-    r"""Writes `tables/ID.tex`, the main table of each study: `\usepackage{booktabs}` and `\input` are all it takes."""
+    r"""Writes `tables/ID.tex`, for each study the main table and those of corruption errors.
+
+    `\usepackage{booktabs}` and `\input` are all it takes.
+    """
 
     params: NoParams
 
@@ -52,7 +55,7 @@ class LatexTables:
         paths = []
         for study in report.studies:
             for table in study.tables:
-                if table.id.startswith("results"):
+                if table.id.startswith(("results", "corruption-error")):
                     paths.append(folder / "tables" / f"{table.id}.tex")
                     write_atomically(paths[-1], to_latex(table).encode())
         return paths

@@ -91,6 +91,7 @@ def _paste(entry: Entry) -> str:
         "dataset": f"robustkit eval … --data {entry.qualified}",
         "trainer": f"robustkit train {name} --data … --model …",
         "reporter": f"robustkit report RUN --reporter {name}",
+        "baseline": f"robustkit report RUN --baseline {name}",
     }
     return lines.get(entry.component.kind, "")
 

@@ -9,7 +9,7 @@ import click
 
 from robustkit.cli.options import json_option, load_plugins, plugin_options
 
-KINDS = ("perturbation", "attack", "metric", "trainer", "model", "dataset", "reporter")
+KINDS = ("perturbation", "attack", "metric", "trainer", "model", "dataset", "reporter", "baseline")
 
 
 @click.command("list", short_help="List components.")
@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """List the components that plugins contribute, all or of one KIND.
 
-    KIND is perturbations, attacks, metrics, trainers, models, datasets or reporters.
+    KIND is perturbations, attacks, metrics, trainers, models, datasets, reporters or baselines.
     """
     chosen = _kind(kind)
     entries = load_plugins(include, no_plugin, strict_plugins).catalog.all(chosen)

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
     "train": ("robustkit.cli.train:command", "Train a model, so that it degrades less."),
     "demo": ("robustkit.cli.demo:command", "Evaluate bundled checkpoints and write a report, offline."),
-    "show": ("robustkit.cli.show:command", "Summarise a run."),
+    "show": ("robustkit.cli.show:command", "Summarise a run, or draw what perturbations do."),
     "report": ("robustkit.cli.report:command", "Write figures, tables and a page from runs."),
     "plot": ("robustkit.cli.plot:command", "Draw one figure for a paper."),
     "init": ("robustkit.cli.init:command", "Write a commented robustkit.toml."),

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robustkit.cli.baseline import find_baseline
 from robustkit.cli.options import json_option, load_plugins, plugin_options
 from robustkit.cli.run_reporter import run_reporter
 from robustkit.errors import ConfigError
 from robustkit.texts import printable
 
 if TYPE_CHECKING:
+    from robustkit.analysis.corruption.baseline import CorruptionBaseline
     from robustkit.analysis.specs import Report
     from robustkit.host import Host
 
@@ -31,16 +33,21 @@ DEFAULT = ("html", "figures", "latex", "csv")
     metavar="NAME:k=v,…",
     help="What to write, e.g. figures:venue=neurips,column=half. Repeatable. [html, figures, latex, csv]",
 )
+@click.option(
+    "--baseline",
+    metavar="NAME|FILE|RUN/MODEL",
+    help="What corruption errors are divided by: a registered table (alexnet-imagenet-c), a table in a file, or a "
+    "model of a run on the same samples.",
+)
 @json_option
 @plugin_options
 def command(
     runs: tuple[str, ...],
     out: str | None,
     reporters: tuple[str, ...],
+    baseline: str | None,
     as_json: bool,
-    include: tuple[str, ...],
-    no_plugin: tuple[str, ...],
-    strict_plugins: bool,
+    **plugins: Any,
 ) -> None:
     """Write a report on finished RUNs, without evaluating anything; prints the path of its page.
 
@@ -49,8 +56,8 @@ def command(
     """
     runs = distinct(runs)
     folder = report_folder(runs, out)
-    host = load_plugins(include, no_plugin, strict_plugins)
-    report, files = write_report(runs, folder, host, reporters)
+    host = load_plugins(**plugins)
+    report, files = write_report(runs, folder, host, reporters, baseline)
     page = next((path for path in files if path.suffix == ".html"), None)
     if as_json:
         click.echo(json.dumps(_summary(report, folder, files, page)))
@@ -81,12 +88,12 @@ def report_folder(runs: tuple[str, ...], out: str | None, name: str = "report") 
 
 
 def write_report(
-    runs: tuple[str, ...], folder: Path, host: Host, reporters: tuple[str, ...] = ()
+    runs: tuple[str, ...], folder: Path, host: Host, reporters: tuple[str, ...] = (), baseline: str | None = None
 ) -> tuple[Report, list[Path]]:
     """Return the report on the runs and the files that the reporters have written below the folder."""
     writers = [_writer(text, host) for text in reporters or DEFAULT]
     click.echo(f"robustkit: reading {len(runs)} run(s)", err=True)
-    report = read_report(runs)
+    report = read_report(runs, find_baseline(baseline, host) if baseline is not None else None)
     files = []
     for place, (name, writer) in enumerate(writers, start=1):
         written = run_reporter(name, writer, report, folder)
@@ -97,11 +104,11 @@ def write_report(
     return report, files
 
 
-def read_report(runs: tuple[str, ...]) -> Report:
+def read_report(runs: tuple[str, ...], baseline: CorruptionBaseline | None = None) -> Report:
     """Return the report on the runs; what the user must know about them goes to stderr."""
     from robustkit.analysis.report.load import load_report
 
-    report = load_report(*runs)
+    report = load_report(*runs, baseline=baseline)
     for note in report.notes:
         click.echo(f"robustkit: note: {note}", err=True)
     for study in report.studies:

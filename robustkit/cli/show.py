@@ -8,20 +8,66 @@ from typing import Any
 
 import click
 
-from robustkit.cli.options import json_option
-from robustkit.errors import DataError
+from robustkit.cli.options import json_option, plugin_options
+from robustkit.errors import ConfigError, DataError
 from robustkit.texts import printable_lines
 
 STATUS = {"running": "not finished (running, or killed)"}
 
 
-@click.command("show", short_help="Summarise a run.")
-@click.argument("run", metavar="RUN")
+@click.command("show", short_help="Summarise a run, or draw what perturbations do.")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option(
+    "-p",
+    "--perturbation",
+    multiple=True,
+    metavar="NAME:k=v,…",
+    help="Draw what a perturbation does, or all of a tag (corruptions/common). Repeatable.",
+)
+@click.option("--data", metavar="PATH|NAME", help="The images, as for eval.")
+@click.option("--split", metavar="NAME", help="Part of the data: test (default) or train.")
+@click.option("--view", metavar="SPEC", help="Resize and crop, as for eval.")
+@click.option("--limit", type=int, metavar="N", help="Draw N images. [4, or 1 of each of several perturbations]")
+@click.option("--indices", metavar="FILE|I,J,…", help="Draw the images with these ids.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the random numbers. [0]")
+@click.option("-o", "--out", metavar="FILE", help="Picture to write: .png, .pdf or .svg.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
 @json_option
-def command(run: str, as_json: bool) -> None:
-    """Summarise the run in folder RUN: what was evaluated, how far it got, the results."""
+@plugin_options
+def command(run: str | None, as_json: bool, **options: Any) -> None:
+    """Summarise the run in folder RUN: what was evaluated, how far it got, the results.
+
+    \b
+    robustkit show RUN
+    robustkit show -p corruptions/fog --data DATA -o grid.png
+
+    With --perturbation, draw images at severity 0 to 5 instead, as eval would give them to a model under the same seed:
+    one row an image, or, of several perturbations, one row a perturbation. Prints the path.
+    """  # noqa: D301 - click takes the backspace as: leave these lines as they are
+    if options["perturbation"]:
+        _draw(run, as_json, options)
+    else:
+        _summarise(run, as_json, options)
+
+
+def _draw(run: str | None, as_json: bool, options: dict[str, Any]) -> None:
+    from robustkit.cli.gallery import write_gallery
+
+    if run is not None:
+        raise ConfigError(f"expected a run or --perturbation, got both: '{run}'", "leave one out")
+    drawn = write_gallery({**options, "seed": options["seed"] or 0})
+    click.echo(json.dumps(drawn) if as_json else drawn["figure"])
+
+
+def _summarise(run: str | None, as_json: bool, options: dict[str, Any]) -> None:
     from robustkit.store.run_folder import RunFolder
 
+    if run is None:
+        raise ConfigError("expected a run folder, got none", "name one, or draw pictures with --perturbation NAME")
+    of_pictures = ("data", "split", "view", "limit", "indices", "seed", "out", "force")
+    given = next((name for name in of_pictures if options[name] not in (None, False)), None)
+    if given is not None:
+        raise ConfigError(f"--{given} goes with --perturbation, not with a run", "leave it out, or leave RUN out")
     folder = RunFolder(Path(run))
     manifest, rows = folder.read_manifest(), folder.read_results()
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robustkit.components import Attack, Perturbation
 from robustkit.engine.edits import degrade_texts, hash_texts
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import Inputs
@@ -44,6 +45,20 @@ def degrade(condition: Condition, implementation: Any, inputs: Inputs, keys: Key
             return Degraded(inputs=perturb(implementation, inputs, keys, condition.severity))
     found = degrade_texts(implementation, inputs, keys, condition.severity)
     return Degraded(inputs=found.texts, columns={"cer": found.cer, "edits": np.asarray(found.log, dtype=object)})
+
+
+def condition_keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
+    """Return the random keys of a condition's samples.
+
+    Args:
+        condition: whose component draws.
+        seed: the root of the keys.
+        ids: (N,) int64 sample ids.
+    """
+    if condition.entry is None:
+        return Keys(seed=seed, stream="clean", version=1, ids=ids)
+    component = cast("Perturbation | Attack", condition.entry.component)
+    return Keys(seed=seed, stream=condition.component, version=component.stream_version, ids=ids)
 
 
 def hash_batch(inputs: Inputs) -> NDArray[np.int64]:

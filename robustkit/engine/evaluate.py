@@ -13,16 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustkit.components import Attack, Perturbation
 from robustkit.engine.adversarial import attack_batch
 from robustkit.engine.classifier import Classifier
-from robustkit.engine.degrade import Degraded, degrade, hash_batch
+from robustkit.engine.degrade import Degraded, condition_keys, degrade, hash_batch
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
 from robustkit.engine.metrics import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
-from robustkit.engine.seeds import Keys
 from robustkit.errors import RobustkitError
 from robustkit.host.validate import build
 from robustkit.store import RunFolder
@@ -143,7 +141,10 @@ class Evaluator:
         for batch in self._batches(self._plan.chunks[task.chunk], self._size(condition)):
             try:
                 degraded = degrade(
-                    condition, self._implementation(condition), batch.inputs, _keys(condition, task.seed, batch.ids)
+                    condition,
+                    self._implementation(condition),
+                    batch.inputs,
+                    condition_keys(condition, task.seed, batch.ids),
                 )
             except (Exception, SystemExit) as error:
                 return [_failure(task, model, error) for model in task.cells]
@@ -197,7 +198,7 @@ class Evaluator:
                 cast("Tensor", clean),
                 labels,
                 condition.threat_model,
-                _keys(condition, task.seed, batch.ids),
+                condition_keys(condition, task.seed, batch.ids),
                 condition.component,
             )
             columns |= found
@@ -235,13 +236,6 @@ class Evaluator:
 def _row(task: Task, model: str, **facts: Any) -> Committed:
     key = task.cells[model]
     return Committed(model=model, condition=task.condition, seed=task.seed, key=key, chunk=task.chunk, **facts)
-
-
-def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
-    if condition.entry is None:
-        return Keys(seed=seed, stream="clean", version=1, ids=ids)
-    component = cast("Perturbation | Attack", condition.entry.component)
-    return Keys(seed=seed, stream=condition.component, version=component.stream_version, ids=ids)
 
 
 def _failure(task: Task, model: str, error: Exception | SystemExit) -> Committed:

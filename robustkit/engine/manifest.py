@@ -118,6 +118,7 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "params": params,
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
         "stochastic": condition.stochastic,
+        "tags": list(condition.entry.component.tags) if condition.entry else [],
         "versions": condition.versions,
         "citation": condition.entry.component.citation if condition.entry else "",
         "caveat": condition.entry.component.caveat if condition.entry else "",

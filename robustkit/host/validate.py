@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from robustkit.components import (
     Attack,
+    Baseline,
     Component,
     Dataset,
     Metric,
@@ -32,6 +33,7 @@ DECLARED_BY: dict[str, type[Component]] = {
     "robustkit_models": Model,
     "robustkit_datasets": Dataset,
     "robustkit_reporters": Reporter,
+    "robustkit_baselines": Baseline,
 }
 RESERVED = frozenset({"name", "severity", "eps", "norm", "source"})
 """Keys of a condition that are not the component's own."""

@@ -35,6 +35,20 @@ def run(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
+@pytest.fixture(scope="session")
+def corrupted(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one model under two corruptions at severities 1 to 5."""
+    out = tmp_path_factory.mktemp("report") / "corrupted"
+    config = {
+        "model": [{"checkpoint": str(small.checkpoint), "model": small.model, "name": "net"}],
+        "data": str(small.data),
+        "perturbation": ["corruptions/contrast:severity=1..5", "corruptions/saturate:severity=1..5"],
+        "device": "cpu",
+    }
+    assert not rk.evaluate(config, out=out).failures
+    return out
+
+
 def spoil(run: Path, **changes: Any) -> None:
     path = run / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -271,3 +285,48 @@ def test_plot_leaves_the_report_and_plots_of_other_widths_as_they_are(robustkit:
     assert drawn.read_bytes() == before
     places = [run / "plots" / name for name in ("icml-half", "neurips-full", "8.5cm")]
     assert folders == [*(f"{place}/figures" for place in places), "x/figures"]
+
+
+def test_corruption_errors_are_tables_of_a_report(robustkit: Any, corrupted: Path, tmp_path: Path) -> None:
+    result = robustkit("report", corrupted, "-o", "plain", "-r", "html", "-r", "csv", "-r", "latex")
+    assert result.code == 0, result.err
+    text = (tmp_path / "plain" / "tables" / "corruption-error.csv").read_text()
+    assert text.splitlines()[0].startswith("model,error on clean images,")
+    assert "mean corruption error (1 of 15)" in text
+    assert "saturate" in (tmp_path / "plain" / "tables" / "corruptions.csv").read_text()
+    assert "no mCE" in (tmp_path / "plain" / "tables" / "corruption-error.tex").read_text()
+    assert (
+        "Mean corruption error" in (tmp_path / "plain" / "index.html").read_text()
+        or "mean corruption error" in (tmp_path / "plain" / "index.html").read_text()
+    )
+
+
+@pytest.mark.parametrize("baseline", ["alexnet-imagenet-c", "corruptions/alexnet-imagenet-c"])
+def test_a_report_divides_by_a_registered_baseline(
+    robustkit: Any, corrupted: Path, tmp_path: Path, baseline: str
+) -> None:
+    result = robustkit("report", corrupted, "-o", "d", "-r", "csv", "-r", "latex", "--baseline", baseline)
+    assert result.code == 0, result.err
+    assert "mean CE (1 of 15), baseline AlexNet" in (tmp_path / "d" / "tables" / "corruption-error.csv").read_text()
+    assert "not ImageNet-C's mCE" in (tmp_path / "d" / "tables" / "corruption-error.tex").read_text()
+
+
+def test_a_report_divides_by_a_model_of_a_run(robustkit: Any, corrupted: Path, tmp_path: Path) -> None:
+    for number, baseline in enumerate((corrupted, corrupted / "net")):
+        result = robustkit("report", corrupted, "-o", f"d{number}", "-r", "csv", "--baseline", baseline)
+        assert result.code == 0, result.err
+        text = (tmp_path / f"d{number}" / "tables" / "corruptions.csv").read_text()
+        assert ",1.0,1.0,1.0," in text
+
+
+def test_a_baseline_that_is_none_is_an_error(robustkit: Any, corrupted: Path, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text("errors = 3")
+    robustkit("report", corrupted, "--baseline", "t.toml").assert_error(2, "expected a table 'errors'")
+    robustkit("report", corrupted, "--baseline", "alexnet-imagenet").assert_error(2, "--baseline", "alexnet-imagenet-c")
+    robustkit("report", corrupted, "--baseline", corrupted / "nat").assert_error(2, "no model 'nat'", "net")
+    robustkit("report", run, "--baseline", "alexnet-imagenet-c").assert_error(2, "nothing to divide", "severity=1..5")
+
+
+def test_baselines_are_listed_and_described(robustkit: Any) -> None:
+    assert "corruptions/alexnet-imagenet-c" in robustkit("list", "baselines").out
+    assert "robustkit report RUN --baseline alexnet-imagenet-c" in robustkit("describe", "alexnet-imagenet-c").out

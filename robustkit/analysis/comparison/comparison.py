@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from robustkit.analysis.comparison.conditions import Condition
+from robustkit.analysis.comparison.teams import Team
 
 CLEAN = "clean"
 MEAN = "mean"
@@ -121,6 +122,10 @@ class Comparison:
         notes: what was left out, and why.
         caveats: what trainers of the subjects say about themselves, each once, after the subjects' names.
         metric_caveats: what a metric says about itself, by its name.
+        data: what the manifest says about the dataset.
+        key: what other runs must share to be compared with these: the data, and which of its samples.
+        teams: the models behind the subjects, in their order.
+        seeds: by condition, the seeds that are averaged over.
     """
 
     dataset: str
@@ -138,6 +143,10 @@ class Comparison:
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     metric_caveats: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    key: tuple[Any, ...] = ()
+    teams: tuple[Team, ...] = ()
+    seeds: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def of(self, subject: Subject, scope: str) -> Measured:
         """Return the accuracy of a subject; undefined where it was not measured."""

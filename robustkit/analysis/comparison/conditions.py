@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -22,6 +22,8 @@ class Condition:
         family_name: short, unique in the report.
         norm: of an attack's threat model.
         stochastic: whether it was evaluated under several seeds where the run has several.
+        tags: of the component.
+        params: of the component, by name.
     """
 
     text: str
@@ -33,6 +35,8 @@ class Condition:
     family_name: str
     norm: str = ""
     stochastic: bool = False
+    tags: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 _STRENGTH = {"perturbation": "severity", "attack": "eps"}
@@ -57,6 +61,8 @@ def describe_conditions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Con
             family_name=family_names[families[text]],
             norm=(facts.get("threat_model") or {}).get("norm", ""),
             stochastic=bool(facts.get("stochastic")),
+            tags=tuple(facts.get("tags") or ()),
+            params=dict(facts.get("params") or {}),
         )
         for text, facts in found.items()
     }

@@ -51,6 +51,10 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
     run, dataset = pairs[0]
     distinct = list({id(each): each for each, _ in pairs}.values())
     comparison = Comparison(
+        data=run.manifest["datasets"][dataset],
+        key=run.samples_key(dataset),
+        teams=tuple(teams),
+        seeds=seeds,
         dataset=dataset,
         samples=run.manifest["datasets"][dataset]["evaluated"],
         subjects=subjects,

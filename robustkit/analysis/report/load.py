@@ -12,14 +12,19 @@ from typing import TypeVar, cast
 from robustkit.analysis.comparison.comparison import Comparison
 from robustkit.analysis.comparison.measure import compare_runs
 from robustkit.analysis.comparison.runs import Run, malformed, read_runs
+from robustkit.analysis.corruption.baseline import CorruptionBaseline
+from robustkit.analysis.corruption.measure import is_comparable
+from robustkit.analysis.corruption.suite import find_suites
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
 from robustkit.analysis.figures.tradeoff import tradeoff_figure
+from robustkit.analysis.report.corruption_tables import corruption_tables
 from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
 from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec
 from robustkit.analysis.report.verdict import verdict
 from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
+from robustkit.errors import ConfigError
 from robustkit.texts import printable_lines
 
 T = TypeVar("T")
@@ -33,28 +38,32 @@ FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
 """Every kind of figure, in the order of a report."""
 
 
-def load_report(*runs: str | os.PathLike[str]) -> Report:
+def load_report(*runs: str | os.PathLike[str], baseline: CorruptionBaseline | None = None) -> Report:
     """Return what the runs have found, without evaluating anything.
 
     Runs on the same samples are compared; others get a study of their own.
 
     Args:
         runs: run folders, at least one. Runs that are not finished are taken as far as they are.
+        baseline: what corruption errors are divided by.
 
     Raises:
+        ConfigError: there are no corruption errors that the baseline could divide.
         DataError: a folder is no run folder, is damaged, or has no results.
     """
     found = read_runs([Path(run) for run in runs])
     try:
-        return _printable(_report(found))
+        return _printable(_report(found, baseline))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise malformed(Path(runs[0]) if len(runs) == 1 else Path(", ".join(map(str, runs))), error) from error
 
 
-def _report(runs: Sequence[Run]) -> Report:
+def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None) -> Report:
     comparisons = compare_runs(runs)
     names = _study_names(comparisons)
-    studies = tuple(_study(each, name) for each, name in zip(comparisons, names, strict=True))
+    if baseline is not None:
+        _check_baseline(comparisons, baseline)
+    studies = tuple(_study(each, name, baseline) for each, name in zip(comparisons, names, strict=True))
     unfinished = [run.unfinished for run in runs if run.unfinished]
     merged = [f"{len(runs)} runs are merged: {', '.join(run.name for run in runs)}"] if len(runs) > 1 else []
     apart = ["the runs are on different data or samples: each has its own figures"] if len(comparisons) > 1 else []
@@ -81,6 +90,21 @@ def _printable(spec: T) -> T:
     return cast("T", found)
 
 
+def _check_baseline(comparisons: Sequence[Comparison], baseline: CorruptionBaseline) -> None:
+    having = [each for each in comparisons if find_suites(each)]
+    if not having:
+        raise ConfigError(
+            f"nothing to divide by the baseline {baseline.name}: no common corruption was measured at all severities "
+            "from 1 to 5",
+            "evaluate for example with -p corruptions/fog:severity=1..5",
+        )
+    if not any(is_comparable(each, baseline) for each in having):
+        raise ConfigError(
+            f"the baseline {baseline.name} was evaluated on other data or samples than these runs",
+            "evaluate it with the same --data, --view, --limit and --indices",
+        )
+
+
 def _study_names(comparisons: Sequence[Comparison]) -> list[str]:
     """Return a short name for each study, fit for files; empty if there is only one."""
     if len(comparisons) == 1:
@@ -93,11 +117,16 @@ def _study_names(comparisons: Sequence[Comparison]) -> list[str]:
     return names
 
 
-def _study(comparison: Comparison, name: str) -> Study:
+def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | None) -> Study:
     found = [build(comparison) for build in FIGURES.values()]
     figures = [each for each in found if isinstance(each, FigureSpec)]
     tradeoff = next((each for each in figures if each.kind == "tradeoff"), None)
-    tables = [results_table_spec(comparison), conditions_table(comparison), parts_table(comparison)]
+    tables = [
+        results_table_spec(comparison),
+        *corruption_tables(comparison, baseline),
+        conditions_table(comparison),
+        parts_table(comparison),
+    ]
     suffix = f"-{name}" if name else ""
     return Study(
         id=name,

@@ -1,0 +1,1 @@
+"""Corruption error: CE, relative CE and mCE, by a baseline."""

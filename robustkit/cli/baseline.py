@@ -1,0 +1,36 @@
+"""What `--baseline` names: a table in a file, a model of a run, or a registered table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robustkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robustkit.analysis.corruption.baseline import CorruptionBaseline
+    from robustkit.host import Host
+
+
+def find_baseline(text: str, host: Host) -> CorruptionBaseline:
+    """Return the baseline; a path that exists comes before a registered name.
+
+    Raises:
+        ConfigError: there is no such file, run, model or registered table.
+        DataError: the table or the run cannot be read.
+    """
+    from robustkit.analysis.corruption.baseline import open_run_baseline, read_baseline
+    from robustkit.config.shorthand import parse_shorthand
+
+    if Path(text).is_file():
+        return read_baseline(text)
+    run = open_run_baseline(text)
+    if run is not None:
+        return run
+    raw = parse_shorthand(text)
+    try:
+        entry = host.catalog.find("baseline", raw.pop("name"))
+    except ConfigError as error:
+        message = f"--baseline: '{text}' is no table, no run folder with a model, and no registered baseline"
+        raise ConfigError(message, error.hint) from None
+    return read_baseline(host.build(entry, raw))
