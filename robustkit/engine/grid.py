@@ -80,16 +80,17 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
     """
     found: dict[str, Condition] = {"clean": CLEAN}
     for raw in config.perturbation:
-        for condition in _perturbations(raw, host, shape):
-            found.setdefault(condition.text, condition)
+        for entry in _find(host, "perturbation", raw):
+            for condition in _perturbations(raw, entry, shape):
+                found.setdefault(condition.text, condition)
     for raw in config.attack:
-        for condition in _attacks(raw, host, shape):
-            found.setdefault(condition.text, condition)
+        for entry in _find(host, "attack", raw):
+            for condition in _attacks(raw, entry, shape):
+                found.setdefault(condition.text, condition)
     return list(found.values())
 
 
-def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
-    entry = _find(host, "perturbation", raw)
+def _perturbations(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     component = cast("Perturbation", entry.component)
     _check_modality(entry, component.modality, shape)
     own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
@@ -114,8 +115,7 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
         )
 
 
-def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
-    entry = _find(host, "attack", raw)
+def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     component = cast("Attack", entry.component)
     _check_modality(entry, component.modality, shape)
     norm = normalise(str(raw.get("norm", component.norms[0])))
@@ -164,10 +164,11 @@ def _check_modality(entry: Entry, wanted: Modality, shape: tuple[int, int, int] 
         )
 
 
-def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> Entry:
+def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> list[Entry]:
+    """Return the component that a name means, or all that a tag stands for."""
     other, flag = {"perturbation": ("attack", "-a"), "attack": ("perturbation", "-p")}[kind]
     try:
-        return host.catalog.find(kind, raw["name"])
+        return host.catalog.find_all(kind, raw["name"])
     except ConfigError as error:
         if error.hint == f"'{raw['name']}' is of the kind {other}":
             raise ConfigError(error.message, f"{error.hint}; give it with {flag}") from None
