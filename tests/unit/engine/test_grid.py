@@ -31,7 +31,7 @@ def names(host: Host, shape: tuple[int, int, int] = SMALL, **more: Any) -> list[
 
 def test_clean_comes_first_and_each_condition_once(host: Host) -> None:
     found = names(host, perturbation=["contrast:severity=[2,2]", "corruptions/contrast:severity=2"])
-    assert found == ["clean", "corruptions/contrast:mode=reference,profile=cifar,severity=2"]
+    assert found == ["clean", "corruptions/contrast:mode=reference,profile=cifar,storage-jpeg=0,severity=2"]
 
 
 def test_the_name_says_which_profile_the_size_chose(host: Host) -> None:
