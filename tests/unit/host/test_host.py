@@ -154,7 +154,10 @@ def test_a_tag_stands_for_the_components_of_its_plugin_that_carry_it_as_declared
     host = Host()
     host.load(source(plugin(noise("rain", tags=("wet",)), noise("dust"), noise("hail", tags=("wet", "cold")))))
     host.load(source(plugin(noise("mist", tags=("wet",))), name="theirs"))
-    assert [entry.qualified for entry in host.catalog.find_all("perturbation", "Ours/wet")] == ["ours/rain", "ours/hail"]
+    assert [entry.qualified for entry in host.catalog.find_all("perturbation", "Ours/wet")] == [
+        "ours/rain",
+        "ours/hail",
+    ]
     assert [entry.qualified for entry in host.catalog.find_all("perturbation", "ours/dust")] == ["ours/dust"]
     for unknown in ("wet", "ours/dry", "attack/wet"):
         with pytest.raises(ConfigError, match="unknown perturbation"):
