@@ -45,6 +45,10 @@ class RunConfig:
     """The checkpoints."""
     data: str
     """A path or the name of a registered dataset."""
+    clean: str = ""
+    """Where `data` is a stored -C set: the clean data that it was made of. Empty: nothing clean is evaluated."""
+    verify: bool = False
+    """Where `data` is a stored -C set: compare its large files, too, with the digests in its manifest."""
     split: str = ""
     """Which part of the data, where there are several. Empty: `test`."""
     view: str = ""
@@ -77,7 +81,7 @@ class RunConfig:
     """Python files with plugins."""
 
 
-RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include")
+RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include", "verify")
 """Fields that must not change results; a resumed run may have others."""
 
 

@@ -106,6 +106,7 @@ def timestamp() -> str:
 
 
 def _condition(condition: Condition) -> dict[str, Any]:
+    stored = condition.stored
     params = (
         {}
         if condition.params is None
@@ -118,9 +119,12 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "params": params,
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
         "stochastic": condition.stochastic,
+        "source": condition.origin,
         "versions": condition.versions,
-        "citation": condition.entry.component.citation if condition.entry else "",
+        "citation": condition.entry.component.citation if condition.entry else stored.citation if stored else "",
         "caveat": condition.entry.component.caveat if condition.entry else "",
+        # How stored images were generated, as far as a manifest beside them says so.
+        **({"written_as": stored.written_as, "written_with_seed": stored.seed} if stored else {}),
     }
 
 
