@@ -106,7 +106,7 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
 
     prepared = dict(values)
     for kind in ("perturbation", "attack"):
-        prepared[kind] = [_component(item, kind) for item in _as_list(prepared.get(kind, []))]
+        prepared[kind] = [parse_component(item, kind) for item in _as_list(prepared.get(kind, []))]
     if "seed" in prepared:
         prepared["seed"] = _once(_as_list(prepared["seed"]))
     if "model" in prepared:
@@ -142,7 +142,12 @@ def _once(values: list[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if value not in values[:place]]
 
 
-def _component(item: Any, kind: str) -> dict[str, Any]:
+def parse_component(item: Any, kind: str) -> dict[str, Any]:
+    """Return a component as a table with its `name`, from a table or a shorthand string.
+
+    Raises:
+        ConfigError: it has no name.
+    """
     parsed = parse_shorthand(item) if isinstance(item, str) else item
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("name"), str):
         raise ConfigError(f"each {kind} needs a name, got {item!r:.80}", f'write [[{kind}]] and name = "…"')

@@ -151,7 +151,7 @@ class Evaluator:
         for batch in self._batches(condition, self._plan.chunks[task.chunk]):
             try:
                 degraded = degrade(
-                    condition, self._implementation(condition), batch.inputs, _keys(condition, task.seed, batch.ids)
+                    condition, self._implementation(condition), batch.inputs, keys_of(condition, task.seed, batch.ids)
                 )
             except (Exception, SystemExit) as error:
                 return [_failure(task, model, error) for model in task.cells]
@@ -210,7 +210,7 @@ class Evaluator:
                 cast("Tensor", clean),
                 labels,
                 condition.threat_model,
-                _keys(condition, task.seed, batch.ids),
+                keys_of(condition, task.seed, batch.ids),
                 condition.component,
             )
             columns |= found
@@ -250,7 +250,14 @@ def _row(task: Task, model: str, **facts: Any) -> Committed:
     return Committed(model=model, condition=task.condition, seed=task.seed, key=key, chunk=task.chunk, **facts)
 
 
-def _keys(condition: Condition, seed: int, ids: Tensor) -> Keys:
+def keys_of(condition: Condition, seed: int, ids: Tensor) -> Keys:
+    """Return the random keys of samples under a condition; stored and clean ones draw nothing from theirs.
+
+    Args:
+        condition: whose component draws.
+        seed: the root.
+        ids: (N,) int64 sample ids.
+    """
     if condition.entry is None:
         return Keys(seed=seed, stream="clean", version=1, ids=ids)
     component = cast("Perturbation | Attack", condition.entry.component)

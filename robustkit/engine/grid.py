@@ -115,14 +115,24 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
     Raises:
         ConfigError: an unknown name or parameter, a severity out of range, a missing eps, an unknown norm.
     """
-    found: dict[str, Condition] = {"clean": CLEAN}
-    for raw in config.perturbation:
-        for entry in _find(host, "perturbation", raw):
-            for condition in _perturbations(raw, entry, shape):
-                found.setdefault(condition.text, condition)
+    found = {
+        condition.text: condition for condition in (CLEAN, *expand_perturbations(config.perturbation, host, shape))
+    }
     for raw in config.attack:
         for entry in _find(host, "attack", raw):
             for condition in _attacks(raw, entry, shape):
+                found.setdefault(condition.text, condition)
+    return list(found.values())
+
+
+def expand_perturbations(
+    perturbations: Sequence[Mapping[str, Any]], host: Host, shape: tuple[int, int, int] | None
+) -> list[Condition]:
+    """Return the conditions that perturbations of a configuration ask for, each once; see `expand_conditions`."""
+    found: dict[str, Condition] = {}
+    for raw in perturbations:
+        for entry in _find(host, "perturbation", raw):
+            for condition in _perturbations(raw, entry, shape):
                 found.setdefault(condition.text, condition)
     return list(found.values())
 
