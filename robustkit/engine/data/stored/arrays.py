@@ -13,6 +13,7 @@ from robustkit.engine.data.fingerprint import pixel_fingerprint
 from robustkit.engine.data.labels import as_labels
 from robustkit.engine.data.npy import map_array
 from robustkit.engine.data.numpy_dataset import NumpyDataset
+from robustkit.engine.data.reading import holds
 from robustkit.engine.data.stored.parts import LABELS, SEVERITIES
 from robustkit.engine.data.stored.stored_set import StoredSet
 from robustkit.errors import DataError
@@ -26,9 +27,14 @@ class StoredArrays(StoredSet[NumpyDataset]):
         """(n,) class indices.
 
         Raises:
-            DataError: `labels.npy` does not hold the same labels five times.
+            DataError: `labels.npy` is not there, or does not hold the same labels five times.
         """
         path = self.root / LABELS
+        if not path.is_file():
+            raise DataError(
+                f"{self.root}: expected {LABELS} beside the corruptions, but the folder {holds(self.root)}",
+                "copy it from where the set came from",
+            )
         stored = as_labels(map_array(path), where=str(path))
         tiles = stored.reshape(SEVERITIES, -1) if len(stored) and len(stored) % SEVERITIES == 0 else None
         if tiles is None or (tiles != tiles[0]).any():

@@ -139,7 +139,7 @@ def read_set_manifest(folder: Path) -> SetManifest | None:
 
 
 def _parsed(folder: Path, stated: Mapping[str, Any]) -> SetManifest:
-    parts = dict(stated["parts"])
+    parts = stated["parts"]
     for key, part in parts.items():
         # It becomes the name of a condition, and comes from a file of unknown origin.
         if not _QUALIFIED.fullmatch(part["component"]):

@@ -31,9 +31,9 @@ _SEVERITY = re.compile(r"[1-9][0-9]?")
 
 
 def find_arrays(root: Path) -> Parts:
-    """Return the parts of a set in the layout of CIFAR-10-C: `fog.npy`, … and `labels.npy`; empty if it is none."""
+    """Return the parts of a set in the layout of CIFAR-10-C, `fog.npy` and so on; empty if it is none."""
     names = [entry.stem for entry in visible(root) if entry.suffix == ".npy" and entry.name != LABELS]
-    if not names or not (root / LABELS).is_file() or find_pair([*names, "labels"], ""):
+    if find_pair([*names, "labels"], ""):
         return {}
     return {name: dict.fromkeys(range(1, SEVERITIES + 1), root / f"{name}.npy") for name in names}
 

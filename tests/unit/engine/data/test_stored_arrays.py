@@ -55,7 +55,7 @@ def test_it_is_not_taken_for_clean_data(cifar_c):
 
 
 def test_other_arrays_are_no_set(tmp_path, images, classes):
-    for names in (("images", "labels"), ("photos", "labels"), ("fog",)):
+    for names in (("images", "labels"), ("photos", "labels"), ("photos",)):
         folder = tmp_path / "-".join(names)
         folder.mkdir()
         for name in names:
@@ -121,6 +121,12 @@ def test_its_fingerprint_tells_sets_apart_and_not_selections(cifar_c, tmp_path_f
     assert after.digest("fog", 2, ids) != before.digest("fog", 2, ids)
     assert after.digest("fog", 1, ids) == before.digest("fog", 1, ids)
     assert after.digest("fog", 2, np.array([3])) == before.digest("fog", 2, np.array([3]))
+
+
+def test_missing_labels_are_said(cifar_c):
+    (cifar_c / "labels.npy").unlink()
+    with pytest.raises(DataError, match=r"expected labels\.npy beside.*holds fog\.npy, gaussian_noise\.npy"):
+        open_stored_set(cifar_c).open("fog", 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads its memory from /proc")
