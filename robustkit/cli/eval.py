@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     "--perturbation",
     multiple=True,
     metavar="NAME:k=v,…",
-    help="Add a perturbation, e.g. gaussian-noise:severity=1..5. Repeatable.",
+    help="Add a perturbation, e.g. gaussian-noise:severity=1..5, or all of a set: corruptions/common. Repeatable.",
 )
 @click.option(
     "-a",
