@@ -108,6 +108,19 @@ def test_rows_say_that_they_are_stored_and_figures_and_tables_too(host: Host, ma
     assert not any(column.title == "clean" for table in study.tables for column in table.columns)
 
 
+def test_a_report_of_stored_and_generated_keeps_them_apart(host: Host, made: Any, tmp_path: Path) -> None:
+    clean = str(tmp_path / "clean.npz")
+    evaluate({**made, "clean": clean, "perturbation": ["fog:severity=1"]}, host=host, out=tmp_path / "stored")
+    given = {**made, "data": clean, "perturbation": ["fog:severity=1"]}
+    evaluate(given, host=host, out=tmp_path / "generated")
+    studies = load_report(tmp_path / "stored", tmp_path / "generated").studies
+    assert [study.dataset for study in studies] == ["TOY-C", f"{tmp_path.name}/clean"]
+    for study, source in zip(studies, (True, False), strict=True):
+        table = next(table for table in study.tables if table.id.startswith("conditions"))
+        found = [row[1].full for row in table.rows if row[1].full != "clean"]
+        assert ["source=stored" in text for text in found] == [source]
+
+
 def test_with_the_clean_data_there_is_a_clean_accuracy(host: Host, made: Any, tmp_path: Path) -> None:
     clean = str(tmp_path / "clean.npz")
     given = {**made, "clean": clean, "perturbation": ["fog:severity=1"], "attack": ["fgsm:eps=0.1"]}

@@ -100,7 +100,11 @@ def folder_digest(folder: Path) -> str:
 
 
 def digest_of_lines(files: Iterable[tuple[str, str]]) -> str:
-    """Return the sha256 of one line a file, `sha256, two spaces, path`."""
+    r"""Return the sha256 of one line a file, `sha256, two spaces, path`.
+
+    >>> digest_of_lines([("ab", "class/file.png")]) == hashlib.sha256(b"ab  class/file.png\n").hexdigest()
+    True
+    """
     digest = hashlib.sha256()
     for sha256, path in files:
         digest.update(f"{sha256}  {path}\n".encode())

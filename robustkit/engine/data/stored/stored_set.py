@@ -35,6 +35,7 @@ class StoredSet(ABC, Generic[Part]):
         self.root = root
         self.parts = parts
         self.manifest = manifest
+        self._opened: dict[tuple[str, int], Part] = {}
 
     @property
     def severities(self) -> Mapping[str, tuple[int, ...]]:
@@ -48,12 +49,14 @@ class StoredSet(ABC, Generic[Part]):
         return self._open(name, severities[0], None)
 
     def open(self, name: str, severity: int) -> Part:
-        """Return the images of one corruption at one severity.
+        """Return the images of one corruption at one severity; their files are looked for once.
 
         Raises:
             DataError: they are not what the layout says, or not of the same samples as those of the other parts.
         """
-        return self._open(name, severity, self.first)
+        if (name, severity) not in self._opened:
+            self._opened[name, severity] = self._open(name, severity, self.first)
+        return self._opened[name, severity]
 
     @abstractmethod
     def _open(self, name: str, severity: int, like: Part | None) -> Part:
