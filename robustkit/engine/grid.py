@@ -115,9 +115,7 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
     Raises:
         ConfigError: an unknown name or parameter, a severity out of range, a missing eps, an unknown norm.
     """
-    found = {
-        condition.text: condition for condition in (CLEAN, *expand_perturbations(config.perturbation, host, shape))
-    }
+    found = {each.text: each for each in (CLEAN, *expand_perturbations(config.perturbation, host, shape))}
     for raw in config.attack:
         for entry in _find(host, "attack", raw):
             for condition in _attacks(raw, entry, shape):
