@@ -56,6 +56,7 @@ _PUBLIC = {
     "robustkit.engine.severity": ("Levels",),
     "robustkit.engine.data": ("open_layout", "open_table"),
     "robustkit.evaluation": ("Evaluation", "evaluate"),
+    "robustkit.corrupting": ("CorruptedSet", "corrupt"),
     "robustkit.training.run": ("Training", "train"),
     "robustkit.contextual.agreement": ("agreement",),
     "robustkit.contextual.bases": ("FeatureBasis", "make_basis", "patch_basis", "pixel_basis", "value_basis"),
@@ -138,6 +139,8 @@ if TYPE_CHECKING:
     from robustkit.contextual.tokens import word_effects as word_effects
     from robustkit.contextual.tokens import word_spans as word_spans
     from robustkit.contextual.views import select_features as select_features
+    from robustkit.corrupting import CorruptedSet as CorruptedSet
+    from robustkit.corrupting import corrupt as corrupt
     from robustkit.engine.data import open_layout as open_layout
     from robustkit.engine.data import open_table as open_table
     from robustkit.engine.features import capture_features as capture_features

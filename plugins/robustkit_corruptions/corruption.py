@@ -13,7 +13,7 @@ from torch import Tensor
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.params import CorruptionParams, Published, published
-from robustkit_corruptions.pixels import from_values, to_values
+from robustkit_corruptions.pixels import WHITE, from_values, to_values
 
 Shape = tuple[int, int, int]
 
@@ -89,15 +89,25 @@ class Corruption(ABC):
         return tuple(groups)
 
     def apply(self, images: Tensor, draws: tuple[Group, ...]) -> Tensor:
-        """Return the degraded images."""
+        """Return the degraded images, as they are after storage if the parameters say so."""
         if len(draws) == 1:
-            return self._apply(images, draws[0])
-        result = torch.empty_like(images)
-        for group in draws:
-            result[group.rows] = self._apply(images[group.rows], group)
-        return result
+            result = self._apply(images, draws[0])
+        else:
+            result = torch.empty_like(images)
+            for group in draws:
+                result[group.rows] = self._apply(images[group.rows], group)
+        return _as_stored(result, self.params.storage_jpeg) if self.params.storage_jpeg else result
 
     def _apply(self, images: Tensor, group: Group) -> Tensor:
         values = to_values(images, self.dtype, self.scale)
         degraded = self.degrade(values, group.drawn, group.constants)
         return from_values(degraded, self.scale, images, self.params.mode)
+
+
+def _as_stored(images: Tensor, quality: int) -> Tensor:
+    """Return images as JPEG files of this quality hold them; floats are rounded to whole levels before."""
+    # Imported here, because that module holds a subclass of the class above.
+    from robustkit_corruptions.jpeg_compression import recompress
+
+    levels = recompress(to_values(images, torch.uint8, WHITE), quality)
+    return from_values(levels, WHITE, images, "fixed")

@@ -38,14 +38,21 @@ class JpegCompression(Corruption):
     scale = 255
 
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
-        """Return the levels after compression. Computed on the CPU, by OpenCV's libjpeg."""
-        quality = round(constants[0])
-        images = values.cpu().numpy()
-        if values.shape[1] == _RGB:
-            done = [recompress_colour(image, quality) for image in images]
-        else:
-            done = [np.stack([recompress_grey(plane, quality) for plane in image]) for image in images]
-        return torch.from_numpy(np.stack(done)).to(values.device)
+        """Return the levels after compression."""
+        return recompress(values, round(constants[0]))
+
+
+def recompress(levels: Tensor, quality: int) -> Tensor:
+    """Return (N, C, H, W) uint8 images as JPEG files of this quality hold them.
+
+    Computed on the CPU, by OpenCV's libjpeg. Three channels are one RGB file, others a grey file each.
+    """
+    images = levels.cpu().numpy()
+    if levels.shape[1] == _RGB:
+        done = [recompress_colour(image, quality) for image in images]
+    else:
+        done = [np.stack([recompress_grey(plane, quality) for plane in image]) for image in images]
+    return torch.from_numpy(np.stack(done)).to(levels.device)
 
 
 def recompress_colour(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar, cast
+
+from annotated_types import Ge, Le
 
 from robustkit import ConfigError, params
 
@@ -26,6 +28,10 @@ class CorruptionParams:
     mode: Mode = "reference"
     """reference: as the published program computes it, with its known defects and its truncation to whole levels.
     fixed: without the defects, and rounded to the nearest level. docs/corruptions.md says what the defects are."""
+
+    storage_jpeg: Annotated[int, Ge(0), Le(100)] = 0
+    """Quality of the JPEG file in which the corrupted image is stored and read again; 0 for none. The files of
+    ImageNet-C and Tiny-ImageNet-C are JPEG of quality 85, so numbers on them are numbers with storage_jpeg=85."""
 
 
 Chosen = TypeVar("Chosen", bound=CorruptionParams)

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from robustkit.analysis.comparison.conditions import source_of
 from robustkit.components import Estimate
 from robustkit.errors import PluginError
 from robustkit.store import RunFolder
@@ -123,8 +124,7 @@ def _row(cell: Mapping[str, Any], condition: Mapping[str, Any], metric: str, est
         "perturbation": condition["component"],
         "severity": condition["severity"],
         "seed": cell["seed"],
-        # Clean images are the dataset's own files; everything else was made for this run.
-        "source": "stored" if condition["kind"] == "clean" else "generated",
+        "source": source_of(condition),
         "metric": metric,
         "value": _defined(estimate.value),
         "n": estimate.n,

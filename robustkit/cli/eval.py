@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     metavar="PATH|NAME",
-    help="IDX folder, .npz, .npy pair, image folder, .tsv or .csv table of texts, or a registered dataset.",
+    help="IDX folder, .npz, .npy pair, image folder, .tsv or .csv table of texts, stored -C set, registered dataset.",
 )
+@click.option("--clean", metavar="PATH|NAME", help="The clean data of a stored -C set. [nothing clean is evaluated]")
+@click.option("--verify", is_flag=True, help="Compare all of a stored -C set with the digests in its manifest.")
 @click.option("--split", metavar="NAME", help="Part of the data: test (default) or train.")
 @click.option("--view", metavar="SPEC", help="Resize and crop: 224, or resize=256,crop=224,interpolation=bicubic.")
 @click.option(
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     "--perturbation",
     multiple=True,
     metavar="NAME:k=v,…",
-    help="Add a perturbation, e.g. gaussian-noise:severity=1..5. Repeatable.",
+    help="Add a perturbation, e.g. gaussian-noise:severity=1..5, or all of a set: corruptions/common. Repeatable.",
 )
 @click.option(
     "-a",
@@ -151,6 +153,7 @@ def _read_file(source: str) -> tuple[dict[str, Any], str]:
 def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
     for key in (
         "data",
+        "clean",
         "split",
         "view",
         "text_column",
@@ -168,8 +171,9 @@ def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
             values[key] = [*values.get(key, []), *options[key]]
     if options["seed"] is not None:
         values["seed"] = _seeds(options["seed"])
-    if options["trust_pickle"]:
-        values["trust_pickle"] = True
+    for key in ("trust_pickle", "verify"):
+        if options[key]:
+            values[key] = True
 
 
 def _add_models(values: dict[str, Any], options: dict[str, Any]) -> None:

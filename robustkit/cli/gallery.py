@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustkit.cli.options import load_plugins, only_results_on_stdout
 from robustkit.errors import ConfigError
-from robustkit.names import normalise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +70,12 @@ def _make(options: Mapping[str, Any], host: Host) -> tuple[Gallery, str]:
     from robustkit.engine.gallery import make_gallery
     from robustkit.engine.open_data import open_data
 
-    chosen = [parse_shorthand(text) for text in expand_tags(options["perturbation"], host)]
+    asked = [parse_shorthand(text) for text in options["perturbation"]]
+    chosen = [
+        {**each, "name": entry.qualified}
+        for each in asked
+        for entry in host.catalog.find_all("perturbation", str(each["name"]))
+    ]
     config = RunConfig(
         model=(),
         data=options["data"],
@@ -102,23 +106,6 @@ def _ids(indices: str | None, limit: int | None, few: int, n: int) -> NDArray[np
         problem = f"expected ids from 0 to {n - 1}, got {beyond[0]}" if beyond else "expected each id once"
         raise ConfigError(f"--indices {indices}: {problem}", "for example --indices 0,7,21")
     return np.array(ids, dtype=np.int64)[select_ids(len(ids), limit=limit, indices=None)]
-
-
-def expand_tags(texts: Sequence[str], host: Host) -> list[str]:
-    """Return each text, and in place of `PLUGIN/TAG` or `TAG` one for each perturbation that has the tag.
-
-    A perturbation of that name comes first.
-    """
-    entries = host.catalog.all("perturbation")
-    named = {name for entry in entries for name in (entry.qualified, entry.component.name)}
-    expanded = []
-    for text in texts:
-        name, colon, rest = text.partition(":")
-        plugin, _, tag = normalise(name).rpartition("/")
-        having = [each for each in entries if tag in each.component.tags and plugin in ("", each.plugin)]
-        known = normalise(name) in named or not having
-        expanded += [text] if known else [f"{each.qualified}{colon}{rest}" for each in having]
-    return expanded
 
 
 def _render(gallery: Gallery, about: str, form: str) -> bytes:

@@ -10,7 +10,8 @@ TEMPLATE = """\
 # robustkit configuration: robustkit eval --config robustkit.toml
 # Every entry can be overridden: robustkit eval --config robustkit.toml --set batch_size=64
 
-data = "path/to/test.npz"      # IDX folder, .npz, .npy pair, image folder, or a registered dataset
+data = "path/to/test.npz"      # IDX folder, .npz, .npy pair, image folder, -C set, or a registered dataset
+# clean = "path/to/test.npz"     # where data is a stored -C set: the clean data that it was made of
 split = "test"
 # view = "resize=256,crop=224"   # for images of different sizes
 # limit = 1000                   # that many samples, spread evenly

@@ -20,6 +20,7 @@ from robustkit.texts import printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("robustkit.cli.eval:command", "Evaluate checkpoints under perturbations and attacks."),
+    "corrupt": ("robustkit.cli.corrupt:command", "Write a -C set: images under corruptions, on disk."),
     "train": ("robustkit.cli.train:command", "Train a model, so that it degrades less."),
     "demo": ("robustkit.cli.demo:command", "Evaluate bundled checkpoints and write a report, offline."),
     "show": ("robustkit.cli.show:command", "Summarise a run, or draw what perturbations do."),
@@ -36,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 SECTIONS = {
     "Train": ("train",),
-    "Evaluate": ("eval", "demo", "show", "init"),
+    "Evaluate": ("eval", "corrupt", "demo", "show", "init"),
     "Report": ("report", "plot"),
     "Extend": ("list", "describe", "plugins", "doctor", "new-plugin"),
 }

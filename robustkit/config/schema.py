@@ -45,6 +45,10 @@ class RunConfig:
     """The checkpoints."""
     data: str
     """A path or the name of a registered dataset."""
+    clean: str = ""
+    """Where `data` is a stored -C set: the clean data that it was made of. Empty: nothing clean is evaluated."""
+    verify: bool = False
+    """Where `data` is a stored -C set: compare its large files, too, with the digests in its manifest."""
     split: str = ""
     """Which part of the data, where there are several. Empty: `test`."""
     view: str = ""
@@ -77,7 +81,7 @@ class RunConfig:
     """Python files with plugins."""
 
 
-RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include")
+RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include", "verify")
 """Fields that must not change results; a resumed run may have others."""
 
 
@@ -102,7 +106,7 @@ def parse_config(values: Mapping[str, Any], *, source: str = "", text: str = "")
 
     prepared = dict(values)
     for kind in ("perturbation", "attack"):
-        prepared[kind] = [_component(item, kind) for item in _as_list(prepared.get(kind, []))]
+        prepared[kind] = [parse_component(item, kind) for item in _as_list(prepared.get(kind, []))]
     if "seed" in prepared:
         prepared["seed"] = _once(_as_list(prepared["seed"]))
     if "model" in prepared:
@@ -138,7 +142,12 @@ def _once(values: list[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if value not in values[:place]]
 
 
-def _component(item: Any, kind: str) -> dict[str, Any]:
+def parse_component(item: Any, kind: str) -> dict[str, Any]:
+    """Return a component as a table with its `name`, from a table or a shorthand string.
+
+    Raises:
+        ConfigError: it has no name.
+    """
     parsed = parse_shorthand(item) if isinstance(item, str) else item
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("name"), str):
         raise ConfigError(f"each {kind} needs a name, got {item!r:.80}", f'write [[{kind}]] and name = "…"')

@@ -33,12 +33,12 @@ class Degraded:
 
 
 def degrade(condition: Condition, implementation: Any, inputs: Inputs, keys: Keys) -> Degraded:
-    """Return the batch as the condition leaves it; clean batches and those to be attacked are left as they are.
+    """Return the batch as the condition leaves it; clean and stored batches and those to be attacked stay as they are.
 
     Raises:
         PluginError: the perturbation does not keep its contract.
     """
-    if condition.kind != "perturbation" or condition.severity is None:
+    if condition.kind != "perturbation" or condition.severity is None or condition.stored is not None:
         return Degraded(inputs=inputs)
     if isinstance(inputs, Tensor):
         with torch.no_grad():

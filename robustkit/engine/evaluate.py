@@ -98,10 +98,18 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Some samples of a chunk: their ids, what the dataset stores, and the dataset's labels."""
+    """Some samples of a chunk.
+
+    Attributes:
+        ids: of the samples.
+        inputs: what the condition starts from, as it is stored.
+        clean: the clean samples; the same object as `inputs` where the condition starts from them, or nobody asks.
+        labels: of the dataset.
+    """
 
     ids: Tensor
     inputs: Inputs
+    clean: Inputs
     labels: Tensor
 
 
@@ -138,7 +146,7 @@ class Evaluator:
             model: Measurement(self._plan.metrics, self._plan.models[model].classifier, condition)
             for model in task.cells
         }
-        for batch in self._batches(self._plan.chunks[task.chunk], self._size(condition)):
+        for batch in self._batches(condition, self._plan.chunks[task.chunk]):
             try:
                 degraded = degrade(
                     condition,
@@ -175,20 +183,25 @@ class Evaluator:
             return size
         return min(size, ATTACK_BATCH)
 
-    def _batches(self, ids: NDArray[np.int64], size: int) -> Iterator[Batch]:
-        dataset, device = self._plan.dataset, self._plan.device
+    def _batches(self, condition: Condition, ids: NDArray[np.int64]) -> Iterator[Batch]:
+        dataset, device, size = self._plan.dataset, self._plan.device, self._size(condition)
+        compared = any(metric.needs_model for metric in self._plan.metrics.values())
         for start in range(0, len(ids), size):
             chosen = ids[start : start + size]
+            inputs = read_inputs(condition.stored.dataset if condition.stored else dataset, chosen, device)
+            # Decoding the clean images of a stored condition would be for nothing where no metric looks at them.
+            clean = read_inputs(dataset, chosen, device) if condition.stored and compared else inputs
             yield Batch(
                 # A copy: what a plugin writes into its keys must not reach the plan.
                 ids=torch.from_numpy(chosen.copy()).to(device),
-                inputs=read_inputs(dataset, chosen, device),
+                inputs=inputs,
+                clean=clean,
                 labels=read_labels(dataset, chosen, device),
             )
 
     def _evaluate(self, task: Task, name: str, batch: Batch, degraded: Degraded, measurement: Measurement) -> Columns:
         model, condition = self._plan.models[name], self._conditions[task.condition]
-        labels, clean = model.translate(batch.labels), to_model(batch.inputs)
+        labels, clean = model.translate(batch.labels), to_model(batch.clean)
         columns: Columns = {"id": batch.ids.cpu().numpy(), "label": labels.cpu().numpy(), **degraded.columns}
         inputs: Inputs
         if condition.threat_model is not None:
@@ -204,7 +217,7 @@ class Evaluator:
             columns |= found
             columns["input_hash"] = hash_batch(inputs)
         else:
-            inputs = clean if degraded.inputs is batch.inputs else to_model(degraded.inputs)
+            inputs = clean if degraded.inputs is batch.clean else to_model(degraded.inputs)
             # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
             columns["input_hash"] = hash_batch(degraded.inputs)
         columns |= describe_outputs(measurement.logits(inputs, clean, labels, batch.ids, task.seed), labels, batch.ids)

@@ -20,10 +20,36 @@ from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import parse_params, resolve_params
 from robustkit.names import normalise
+from robustkit.protocols import ImageDataset
 from robustkit.store import SCHEMA_VERSION
 
 CHUNK = 2048
 """Samples a chunk: the unit of commit, retry and resume."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A part of a stored -C set.
+
+    Attributes:
+        component: qualified name of the perturbation.
+        name: as its file or folder is called.
+        severity: as stored.
+        dataset: the degraded images.
+        written_as: the canonical string of the condition that they were generated under; empty if unknown.
+        seed: that they were generated with; None if unknown.
+        citation: of the perturbation.
+        digest: sha256 of the evaluated samples; empty until it is known.
+    """
+
+    component: str
+    name: str
+    severity: int
+    dataset: ImageDataset
+    written_as: str = ""
+    seed: int | None = None
+    citation: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +60,12 @@ class Condition:
         text: the canonical string, with every parameter; `clean` for none. `-p` and `-a` read it back.
         kind: clean, perturbation or attack.
         severity: of a perturbation; 0 for clean; None for an attack.
-        entry: the component; None for clean.
+        entry: the component; None for clean and stored ones.
         params: its validated, resolved parameters.
         threat_model: of an attack.
         stochastic: whether it is evaluated under every seed.
-        source: digest of the plugin's source; empty for clean.
+        source: digest of the plugin's source; empty for clean and stored ones.
+        stored: where its images are, if they are not made in the run.
     """
 
     text: str
@@ -49,15 +76,25 @@ class Condition:
     threat_model: ThreatModel | None = None
     stochastic: bool = False
     source: str = ""
+    stored: Stored | None = None
 
     @property
     def component(self) -> str:
         """Qualified name of the component, or `clean`."""
+        if self.stored is not None:
+            return self.stored.component
         return self.entry.qualified if self.entry else "clean"
 
     @property
+    def origin(self) -> Literal["stored", "generated"]:
+        """Whether the inputs are files of the user, as clean ones are, or were made in the run."""
+        return "stored" if self.stored is not None or self.kind == "clean" else "generated"
+
+    @property
     def versions(self) -> dict[str, Any]:
-        """What of the component's code decides the result: version and source of the plugin, and its random stream."""
+        """What decides the result besides the name: version, source and stream of the plugin, or what is stored."""
+        if self.stored is not None:
+            return {"stored": self.stored.digest}
         if self.entry is None:
             return {}
         component = cast("Perturbation | Attack", self.entry.component)
@@ -78,25 +115,39 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
     Raises:
         ConfigError: an unknown name or parameter, a severity out of range, a missing eps, an unknown norm.
     """
-    found: dict[str, Condition] = {"clean": CLEAN}
-    for raw in config.perturbation:
-        for condition in _perturbations(raw, host, shape):
-            found.setdefault(condition.text, condition)
+    found = {each.text: each for each in (CLEAN, *expand_perturbations(config.perturbation, host, shape))}
     for raw in config.attack:
-        for condition in _attacks(raw, host, shape):
-            found.setdefault(condition.text, condition)
+        for entry in _find(host, "attack", raw):
+            for condition in _attacks(raw, entry, shape):
+                found.setdefault(condition.text, condition)
     return list(found.values())
 
 
-def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
-    entry = _find(host, "perturbation", raw)
+def expand_perturbations(
+    perturbations: Sequence[Mapping[str, Any]], host: Host, shape: tuple[int, int, int] | None
+) -> list[Condition]:
+    """Return the conditions that perturbations of a configuration ask for, each once; see `expand_conditions`."""
+    found: dict[str, Condition] = {}
+    for raw in perturbations:
+        for entry in _find(host, "perturbation", raw):
+            for condition in _perturbations(raw, entry, shape):
+                found.setdefault(condition.text, condition)
+    return list(found.values())
+
+
+def _perturbations(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     component = cast("Perturbation", entry.component)
     _check_modality(entry, component.modality, shape)
-    own = {key: value for key, value in raw.items() if key not in ("name", "severity")}
+    if raw.get("source", "generated") != "generated":
+        raise ConfigError(
+            f"{entry.qualified}: source={raw['source']} is for a stored -C set, these are clean data",
+            "give the folder of the set with --data",
+        )
+    own = {key: value for key, value in raw.items() if key not in ("name", "severity", "source")}
     params = parse_params(entry, own)
     params = resolve_params(entry, params, shape) if shape is not None else params
     source = package_digest(entry)
-    for severity in _numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
+    for severity in numbers(raw.get("severity", list(component.severities)), f"{entry.qualified}: severity"):
         if not 0 <= severity <= max(component.severities):
             raise ConfigError(
                 f"{entry.qualified}: severity must lie in 0..{max(component.severities)}, got {severity:g}",
@@ -114,8 +165,7 @@ def _perturbations(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, in
         )
 
 
-def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
-    entry = _find(host, "attack", raw)
+def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
     component = cast("Attack", entry.component)
     _check_modality(entry, component.modality, shape)
     norm = normalise(str(raw.get("norm", component.norms[0])))
@@ -132,7 +182,7 @@ def _attacks(raw: Mapping[str, Any], host: Host, shape: tuple[int, int, int] | N
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     source = package_digest(entry)
-    for eps in _numbers(raw["eps"], f"{entry.qualified}: eps"):
+    for eps in numbers(raw["eps"], f"{entry.qualified}: eps"):
         if eps < 0:
             raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}", "for example eps=8/255")
         if norm == "linf" and eps > 1:
@@ -164,17 +214,23 @@ def _check_modality(entry: Entry, wanted: Modality, shape: tuple[int, int, int] 
         )
 
 
-def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> Entry:
+def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> list[Entry]:
+    """Return the component that a name means, or all that a tag stands for."""
     other, flag = {"perturbation": ("attack", "-a"), "attack": ("perturbation", "-p")}[kind]
     try:
-        return host.catalog.find(kind, raw["name"])
+        return host.catalog.find_all(kind, raw["name"])
     except ConfigError as error:
         if error.hint == f"'{raw['name']}' is of the kind {other}":
             raise ConfigError(error.message, f"{error.hint}; give it with {flag}") from None
         raise
 
 
-def _numbers(value: Any, where: str) -> list[float]:
+def numbers(value: Any, where: str) -> list[float]:
+    """Return one number or several as a list.
+
+    Raises:
+        ConfigError: there is none, or something else than numbers; `where` begins the message.
+    """
     items = value if isinstance(value, list | tuple) else [value]
     for item in items:
         if isinstance(item, bool) or not isinstance(item, int | float) or not abs(item) < 1e6:

@@ -106,6 +106,7 @@ def timestamp() -> str:
 
 
 def _condition(condition: Condition) -> dict[str, Any]:
+    stored = condition.stored
     params = (
         {}
         if condition.params is None
@@ -119,9 +120,12 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
         "stochastic": condition.stochastic,
         "tags": list(condition.entry.component.tags) if condition.entry else [],
+        "source": condition.origin,
         "versions": condition.versions,
-        "citation": condition.entry.component.citation if condition.entry else "",
+        "citation": condition.entry.component.citation if condition.entry else stored.citation if stored else "",
         "caveat": condition.entry.component.caveat if condition.entry else "",
+        # How stored images were generated, as far as a manifest beside them says so.
+        **({"written_as": stored.written_as, "written_with_seed": stored.seed} if stored else {}),
     }
 
 

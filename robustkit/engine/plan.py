@@ -18,14 +18,15 @@ from robustkit.config.schema import RUNTIME_ONLY, as_dict
 from robustkit.engine.aimed_rate import aimed_rate
 from robustkit.engine.data import select_ids
 from robustkit.engine.device import check_precision, pick_device
+from robustkit.engine.evaluated_data import EvaluatedData, open_evaluated
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
-from robustkit.engine.inputs import modality_of, read_fingerprint
+from robustkit.engine.inputs import modality_of
 from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
-from robustkit.engine.open_data import open_data
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
+from robustkit.engine.stored_conditions import choose_stored, seal
 from robustkit.engine.text_classifier import TextClassifier
 from robustkit.engine.training_facts import seen_before
-from robustkit.errors import DataError
+from robustkit.errors import ConfigError, DataError
 from robustkit.host import Host
 from robustkit.protocols import ImageDataset, TextDataset
 
@@ -38,7 +39,7 @@ class Plan:
         config: what was asked for.
         device: what computes.
         models: by name, in the order of the configuration.
-        dataset: the data.
+        data: what is evaluated.
         modality: what they are.
         dataset_name: how tables call it.
         ids: the samples to evaluate, ascending.
@@ -52,7 +53,7 @@ class Plan:
     config: RunConfig
     device: torch.device
     models: Mapping[str, PreparedModel]
-    dataset: ImageDataset | TextDataset
+    data: EvaluatedData
     modality: Modality
     dataset_name: str
     ids: NDArray[np.int64]
@@ -63,13 +64,18 @@ class Plan:
     identity: Mapping[str, Any]
 
     @property
+    def dataset(self) -> ImageDataset | TextDataset:
+        """The clean data; of a stored set without them its first part, for labels, classes and view."""
+        return self.data.dataset
+
+    @property
     def model_notes(self) -> list[str]:
-        """What the user should know of each model."""
-        return [note for model in self.models.values() for note in model.notes]
+        """What the user should know of the data and of each model."""
+        return [*self.data.notes, *(note for model in self.models.values() for note in model.notes)]
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know before the run: of each model, and what is approximate or reconstructed."""
+        """What the user should know before the run: data, models, and what is approximate or reconstructed."""
         notes = self.model_notes
         trained: dict[str, list[str]] = {}
         for name, model in self.models.items():
@@ -91,12 +97,13 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     """
     device = pick_device(config.device)
     check_precision(config.precision, device)
-    dataset, name = open_data(config, host)
+    data = open_evaluated(config, host)
+    dataset, name = data.dataset, data.name
     modality = modality_of(dataset)
     view = cast("ImageDataset", dataset).view if modality == "image" else None
     metrics = choose_metrics(config, host, modality, view.shape if view else None)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
-    conditions = expand_conditions(config, host, view.shape if view else None)
+    conditions = _conditions(config, host, data, metrics)
     for condition in conditions:
         if condition.entry is not None:
             # What cannot be built is better known now than after the first cells.
@@ -107,8 +114,10 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     _check_labels(dataset, ids, models)
     for model in models.values():
         layers_of(metrics, model.classifier)
-    fingerprint = read_fingerprint(dataset, ids, name)
-    models = {model.name: _about_data(model, dataset, ids, fingerprint) for model in models.values()}
+    fingerprint, clean = data.fingerprints(ids)
+    if data.stored is not None:
+        conditions = seal(conditions, data.stored, ids, verify=config.verify)
+    models = {model.name: _about_data(model, dataset, ids, clean) for model in models.values()}
     common = {
         "dataset": fingerprint,
         "view": asdict(view) if view else None,
@@ -125,7 +134,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         config=config,
         device=device,
         models=models,
-        dataset=dataset,
+        data=data,
         modality=modality,
         dataset_name=name,
         ids=ids,
@@ -140,6 +149,25 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
             **common,
         },
     )
+
+
+def _conditions(
+    config: RunConfig, host: Host, data: EvaluatedData, metrics: Mapping[str, ChosenMetric]
+) -> list[Condition]:
+    """Return what is done to the data, or what was done to them before they were stored."""
+    shape = cast("ImageDataset", data.dataset).view.shape if modality_of(data.dataset) == "image" else None
+    if data.stored is None:
+        return expand_conditions(config, host, shape)
+    stored = choose_stored(config, host, data.stored)
+    if data.has_clean:
+        return [*expand_conditions(replace(config, perturbation=()), host, shape), *stored]
+    wanting = [f"attack '{each['name']}'" for each in config.attack]
+    wanting += [f"metric '{name}'" for name, metric in metrics.items() if metric.needs_model]
+    if wanting:
+        raise ConfigError(
+            f"{wanting[0]} needs the clean images that {data.stored.root} was made of", "name them with --clean"
+        )
+    return stored
 
 
 def _about_data(

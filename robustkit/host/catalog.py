@@ -76,6 +76,20 @@ class Catalog:
             raise ConfigError(f"{kind} '{name}' is ambiguous: {names}", "write the qualified name")
         raise self._unknown(kind, wanted, name)
 
+    def find_all(self, kind: str, name: str) -> list[Entry]:
+        """Return the component that `name` means, or where there is none, what `PLUGIN/TAG` stands for.
+
+        A tag stands for the plugin's components of this kind that carry it, in the order of their declaration.
+
+        Raises:
+            ConfigError, PluginError: as `find`.
+        """
+        plugin, slash, tag = normalise(name).partition("/")
+        mine = [entry for entry in self._of(kind) if slash and entry.plugin == plugin]
+        tagged = [entry for entry in mine if tag in entry.component.tags]
+        known = any(entry.component.name == tag for entry in mine)
+        return tagged if tagged and not known else [self.find(kind, name)]
+
     def _of(self, kind: str) -> Iterator[Entry]:
         return (entry for (of, _), entry in self._entries.items() if of == kind)
 
@@ -88,6 +102,7 @@ class Catalog:
             )
         known = [entry.qualified for entry in self._of(kind)]
         known += [entry.component.name for entry in self._of(kind)]
+        known += sorted({f"{entry.plugin}/{tag}" for entry in self._of(kind) for tag in entry.component.tags})
         hint = did_you_mean(wanted, known) or f"'robustkit list {kind}s' shows what there is"
         elsewhere = [of for of, qualified in self._entries if wanted in (qualified, qualified.partition("/")[2])]
         if elsewhere:

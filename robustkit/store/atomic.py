@@ -6,33 +6,59 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from robustkit.errors import RunError
 
 TEMPORARY_SUFFIX = ".partial"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that a crash at any moment leaves either the old file, the new file or none.
+
+    Args:
+        path: of the file; its folder is made.
+        content: all of it.
+        durable: wait until the disk has it. Without, a power cut may leave an empty file; a killed process does not.
 
     Raises:
         RunError: the disk is full, the folder is read-only, or another failure of the file system.
+    """
+    with atomic_file(path, durable=durable) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name once the block has written it, and not at all if the block fails.
+
+    Args:
+        path: of the file; its folder is made.
+        durable: as for `write_atomically`.
+
+    Raises:
+        RunError: as `write_atomically`; any `OSError` of the block counts as a failure to write.
     """
     # The name is unique, because two workers may compute the same chunk; whoever is last wins with equal bytes.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
+        if durable:
+            _sync_folder(path.parent)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise storage_error(path, error) from error
+        if isinstance(error, OSError):
+            raise storage_error(path, error) from error
+        raise
 
 
 def storage_error(path: Path, error: OSError) -> RunError:

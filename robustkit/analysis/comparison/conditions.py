@@ -40,6 +40,17 @@ class Condition:
 
 
 _STRENGTH = {"perturbation": "severity", "attack": "eps"}
+_ALWAYS = (*_STRENGTH.values(), "source")
+"""Parameters that every name shows: how strong, and that the images are stored ones."""
+
+
+def source_of(facts: Mapping[str, Any]) -> str:
+    """Return whether a condition's inputs are `stored`, as clean ones are, or were `generated` in the run.
+
+    Args:
+        facts: what the manifest says of the condition; the first manifests do not say it.
+    """
+    return str(facts.get("source") or ("stored" if facts["kind"] == "clean" else "generated"))
 
 
 def describe_conditions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
@@ -105,9 +116,9 @@ def by_family(conditions: Iterable[Condition]) -> str:
 
 
 def _telling(items: Mapping[str, str], siblings: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the parameters that a name shows: strength always, others only where they tell siblings apart."""
+    """Return the parameters that a name shows: strength and source always, others where they tell siblings apart."""
     keys = list(dict.fromkeys(key for each in siblings for key in each))
-    shown = [key for key in keys if key in _STRENGTH.values()]
+    shown = [key for key in keys if key in _ALWAYS]
     for key in keys:
         if key not in shown and _kinds(siblings, [*shown, key]) > _kinds(siblings, shown):
             shown.append(key)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustkit.analysis.comparison.conditions import source_of
 from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.errors import DataError
 from robustkit.store import RunFolder
@@ -176,7 +177,7 @@ def _accuracy_of_sealed_cells(folder: RunFolder, manifest: dict[str, Any]) -> li
                 **{key: cell[key] for key in ("model", "dataset", "condition", "seed")},
                 "perturbation": condition["component"],
                 "severity": condition["severity"],
-                "source": "stored" if condition["kind"] == "clean" else "generated",
+                "source": source_of(condition),
                 **{"metric": ACCURACY, "value": right / n, "n": n, "ci_low": low, "ci_high": high},
             }
         )

@@ -1,5 +1,6 @@
 """Opening labelled images and texts, whatever layout they are stored in; no torch is needed here."""
 
+from robustkit.engine.data.chosen import ChosenSamples
 from robustkit.engine.data.image_folder import ImageFolder
 from robustkit.engine.data.layout import dataset_name, open_layout
 from robustkit.engine.data.numpy_dataset import NumpyDataset
@@ -11,6 +12,7 @@ from robustkit.engine.data.viewed import ViewedDataset, apply_view
 
 __all__ = [
     "INTERPOLATIONS",
+    "ChosenSamples",
     "ImageFolder",
     "NumpyDataset",
     "TextTable",

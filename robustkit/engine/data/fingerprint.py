@@ -18,7 +18,7 @@ from robustkit.engine.data.reading import reading
 from robustkit.protocols import ImageDataset
 
 
-def pixel_fingerprint(dataset: ImageDataset) -> str:
+def pixel_fingerprint(dataset: ImageDataset, samples: NDArray[np.int64] | None = None) -> str:
     """Return the sha256 of a header (view, n, dtype, shape), the pixels and the labels, as they are handed out.
 
     How the data is stored does not matter: the same images as `.npz`, `.npy` and IDX have the same fingerprint. The
@@ -26,11 +26,13 @@ def pixel_fingerprint(dataset: ImageDataset) -> str:
 
     Args:
         dataset: any image dataset; every image is read once.
+        samples: ids of those that are meant; all if None.
     """
-    labels, shape = dataset.labels, dataset.view.shape
+    samples = np.arange(len(dataset.labels)) if samples is None else samples
+    labels, shape = dataset.labels[samples], dataset.view.shape
     dtype = dataset.read(np.arange(1)).dtype
     digest = hashlib.sha256(_header("pixels", dataset.view, n=len(labels), dtype=dtype.name, shape=shape))
-    for ids in chunks(np.arange(len(labels)), shape):
+    for ids in chunks(samples, shape):
         digest.update(_little_endian(dataset.read(ids)))
     digest.update(_little_endian(labels))
     return digest.hexdigest()

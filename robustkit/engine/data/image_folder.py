@@ -49,6 +49,8 @@ class ImageFolder:
     Args:
         root: the folder with the classes.
         view: what to make of each image; needed where they differ in size.
+        like: a folder with files of the same names and images of the same form; then no file is opened before it is
+            read.
 
     Attributes:
         labels: (n,) int64.
@@ -58,10 +60,11 @@ class ImageFolder:
         source: the folder, for messages.
 
     Raises:
-        DataError: if there are no images, it is unclear which folders are the classes, or sizes differ.
+        DataError: if there are no images, it is unclear which folders are the classes, sizes differ, or files are not
+            those of `like`.
     """
 
-    def __init__(self, root: Path, *, view: ViewRequest | None = None) -> None:
+    def __init__(self, root: Path, *, view: ViewRequest | None = None, like: ImageFolder | None = None) -> None:
         self._root = root
         self._request = view
         self.source = str(root)
@@ -73,8 +76,13 @@ class ImageFolder:
                 "recognised are " + " ".join(SUFFIXES),
             )
         self.paths = tuple(sorted(found))
-        self.labels = np.array([found[path] for path in self.paths], dtype=np.int64)
-        self.view = self._common_view()
+        if like is None:
+            self.labels = np.array([found[path] for path in self.paths], dtype=np.int64)
+            self.view = self._common_view()
+        else:
+            _check_same_files(self, like)
+            # The same objects: of a hundred such folders the names alone would fill the memory.
+            self.class_names, self.paths, self.labels, self.view = like.class_names, like.paths, like.labels, like.view
         self._mode = "L" if self.view.channels == 1 else "RGB"
 
     def read(self, ids: NDArray[np.int64]) -> NDArray[Any]:
@@ -87,6 +95,11 @@ class ImageFolder:
         paths = [self._root / self.paths[i] for i in ids]
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # Pillow decodes outside the interpreter lock
             for row, image in enumerate(pool.map(self._decode, paths)):
+                if image.shape != self.view.shape:
+                    raise DataError(
+                        f"{paths[row]}: expected an image of shape {self.view.shape}, got {image.shape}",
+                        "all images have one size",
+                    )
                 images[row] = image
         return images
 
@@ -101,6 +114,8 @@ class ImageFolder:
     def _decode(self, path: Path) -> NDArray[np.uint8]:
         with reading(path, "an image"), Image.open(path) as image:
             _check_depth(image, path)
+            if self._mode == "L" and image.mode not in _GREY:
+                raise DataError(f"{path}: expected a grey image, as the others are, got colours", "save it as grey")
             opaque = image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
             converted = opaque.convert(self._mode)
         if self._request is not None:
@@ -124,6 +139,17 @@ class ImageFolder:
                 break
         size = next(iter(views))
         return resulting_view(self._request, 1 if grey else 3, size.height, size.width)
+
+
+def _check_same_files(folder: ImageFolder, like: ImageFolder) -> None:
+    if folder.class_names == like.class_names and folder.paths == like.paths:
+        return
+    odd = sorted({*folder.paths, *folder.class_names} ^ {*like.paths, *like.class_names})
+    where = folder.source if odd[0] in {*like.paths, *like.class_names} else like.source
+    raise DataError(
+        f"{folder.source}: expected the files of {like.source}, but {odd[0]} and {len(odd) - 1} more are in one alone",
+        f"{where} is incomplete: extract or write it again",
+    )
 
 
 def _sizes_differ(root: Path, views: dict[View, str]) -> DataError:

@@ -9,6 +9,7 @@ from robustkit.engine.data.image_folder import SPLITS, SUFFIXES, ImageFolder, sp
 from robustkit.engine.data.npy import open_npy, open_npy_folder
 from robustkit.engine.data.npz import open_npz, open_npz_folder
 from robustkit.engine.data.reading import holds, missing_path, visible
+from robustkit.engine.data.stored import is_stored_set
 from robustkit.engine.data.view import ViewRequest
 from robustkit.engine.data.viewed import apply_view
 from robustkit.errors import DataError
@@ -26,8 +27,10 @@ def open_layout(path: str | Path, *, split: str = "test", view: ViewRequest | No
       or one such file of images;
     * `.npz` with `images` and `labels` (or `x`/`y`, `data`/`labels`, `x_test`/`y_test`), or a folder with `SPLIT.npz`;
     * `.npy`: a folder with `images.npy` and `labels.npy` (or another such pair), or one file with `labels.npy`
-      beside it, as CIFAR-10-C; mapped, never read whole;
+      beside it; mapped, never read whole;
     * a folder with one subfolder of image files a class, itself or below `test/`, `val/`, `train/`.
+
+    A stored -C set is refused, because its images are no clean data; `robustkit eval --data` reads it.
 
     Args:
         path: a file or a folder; `~` is expanded.
@@ -77,6 +80,7 @@ def _open_file(path: Path, split: str) -> ImageDataset:
     if path.suffix == ".npz":
         return open_npz(path, split)
     if path.suffix == ".npy":
+        _refuse_stored_set(path, path.parent)
         return open_npy(path)
     if is_idx_images(path):
         return open_idx(path)
@@ -86,7 +90,17 @@ def _open_file(path: Path, split: str) -> ImageDataset:
     )
 
 
+def _refuse_stored_set(path: Path, folder: Path) -> None:
+    if is_stored_set(folder):
+        what = "a stored -C set" if path == folder else "of a stored -C set"
+        raise DataError(
+            f"{path}: expected clean images, but this is {what}",
+            f"robustkit eval --data {folder} evaluates its corruptions; -p fog:severity=3 chooses among them",
+        )
+
+
 def _open_folder(folder: Path, split: str, view: ViewRequest | None) -> ImageDataset:
+    _refuse_stored_set(folder, folder)
     for opener in (open_idx_folder, open_npz_folder, open_npy_folder):
         dataset = opener(folder, split)
         if dataset is not None:

@@ -14,15 +14,6 @@ from robustkit.engine.data.numpy_dataset import NumpyDataset
 from robustkit.engine.data.reading import holds, reading, visible
 from robustkit.errors import DataError
 
-STORED_CORRUPTIONS = frozenset(
-    {
-        *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "defocus_blur", "glass_blur"),
-        *("motion_blur", "zoom_blur", "gaussian_blur", "snow", "frost", "fog", "brightness", "spatter", "contrast"),
-        *("elastic_transform", "pixelate", "jpeg_compression", "saturate"),
-    }
-)
-"""File names of CIFAR-10-C and CIFAR-100-C (Hendrycks and Dietterich 2019)."""
-
 
 def open_npy(path: Path) -> NumpyDataset:
     """Return the images of one `.npy` file with the labels of `labels.npy` beside it.
@@ -35,11 +26,6 @@ def open_npy(path: Path) -> NumpyDataset:
         raise DataError(
             f"{path}: expected labels.npy beside it, but {path.parent} {holds(path.parent)}",
             "save the labels there as integers of shape (n,)",
-        )
-    if path.stem in STORED_CORRUPTIONS:
-        raise DataError(
-            f"{path}: this is one corruption of a stored -C set, five severities in one array",
-            "such sets are not read yet, and as if it were clean data its number would mean nothing",
         )
     if path.name == labels.name:
         raise DataError(f"{path}: expected images, got the labels", "give the file of the images, or the folder")
@@ -54,11 +40,16 @@ def open_npy_folder(folder: Path, split: str) -> NumpyDataset | None:
 
 def _pair(images: Path, labels: Path) -> NumpyDataset:
     return NumpyDataset(
-        images=_mapped(images), labels=as_labels(_mapped(labels), where=str(labels)), source=str(images)
+        images=map_array(images), labels=as_labels(map_array(labels), where=str(labels)), source=str(images)
     )
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def map_array(path: Path) -> NDArray[Any]:
+    """Return the array of a `.npy` file, mapped and not read.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds something else.
+    """
     with reading(path, "a .npy array"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray):

@@ -31,12 +31,21 @@ def names(host: Host, shape: tuple[int, int, int] = SMALL, **more: Any) -> list[
 
 def test_clean_comes_first_and_each_condition_once(host: Host) -> None:
     found = names(host, perturbation=["contrast:severity=[2,2]", "corruptions/contrast:severity=2"])
-    assert found == ["clean", "corruptions/contrast:mode=reference,profile=cifar,severity=2"]
+    assert found == ["clean", "corruptions/contrast:mode=reference,profile=cifar,storage-jpeg=0,severity=2"]
 
 
 def test_the_name_says_which_profile_the_size_chose(host: Host) -> None:
     assert "profile=cifar" in names(host, SMALL, perturbation=["contrast:severity=1"])[1]
     assert "profile=imagenet" in names(host, LARGE, perturbation=["contrast:severity=1"])[1]
+
+
+def test_a_tag_stands_for_every_perturbation_of_its_set(host: Host) -> None:
+    found = names(host, perturbation=["corruptions/common:severity=1..5", "corruptions/extra:severity=1..5"])
+    assert len(found) == 1 + 95
+    assert found[1].startswith("corruptions/gaussian-noise:")
+    given = names(host, LARGE, perturbation=["corruptions/extra:profile=cifar,severity=2"])
+    assert len(given) == 1 + 4
+    assert all("profile=cifar" in text for text in given[1:])
 
 
 def test_without_a_severity_all_published_levels_run(host: Host) -> None:

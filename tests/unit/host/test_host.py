@@ -150,6 +150,29 @@ def test_an_ambiguous_third_party_name_lists_the_candidates() -> None:
         host.catalog.find("perturbation", "noise")
 
 
+def test_a_tag_stands_for_the_components_of_its_plugin_that_carry_it_as_declared() -> None:
+    host = Host()
+    host.load(source(plugin(noise("rain", tags=("wet",)), noise("dust"), noise("hail", tags=("wet", "cold")))))
+    host.load(source(plugin(noise("mist", tags=("wet",))), name="theirs"))
+    assert [entry.qualified for entry in host.catalog.find_all("perturbation", "Ours/wet")] == [
+        "ours/rain",
+        "ours/hail",
+    ]
+    assert [entry.qualified for entry in host.catalog.find_all("perturbation", "ours/dust")] == ["ours/dust"]
+    for unknown in ("wet", "ours/dry", "attack/wet"):
+        with pytest.raises(ConfigError, match="unknown perturbation"):
+            host.catalog.find_all("perturbation", unknown)
+    with pytest.raises(ConfigError) as caught:
+        host.catalog.find_all("perturbation", "ours/wett")
+    assert "ours/wet" in caught.value.hint
+
+
+def test_a_component_comes_before_a_tag_of_the_same_name() -> None:
+    host = Host()
+    host.load(source(plugin(noise("wet"), noise("rain", tags=("wet",)))))
+    assert [entry.qualified for entry in host.catalog.find_all("perturbation", "ours/wet")] == ["ours/wet"]
+
+
 def test_an_unknown_name_asks_what_was_meant() -> None:
     host = Host()
     host.load(source(plugin(noise())))

@@ -27,9 +27,9 @@ def test_missing_parent_is_said(tmp_path):
 
 
 def test_unknown_folder_says_what_was_found_and_what_is_recognised(tmp_path):
-    for name in ("labels.npy", "fog.npy"):
+    for name in ("labels.npy", "photos.npy"):
         np.save(tmp_path / name, np.zeros(3))
-    with pytest.raises(DataError, match=r"the folder holds fog\.npy, labels\.npy") as error:
+    with pytest.raises(DataError, match=r"the folder holds labels\.npy, photos\.npy") as error:
         open_layout(tmp_path)
     for word in ("IDX", "npz", "images.npy", "subfolder"):
         assert word in error.value.hint

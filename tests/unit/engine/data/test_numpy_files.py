@@ -60,13 +60,6 @@ def test_single_npy_without_labels_is_refused(tmp_path, colour):
         open_layout(tmp_path / "foggy.npy")
 
 
-def test_one_corruption_of_a_stored_set_is_not_taken_for_clean_data(tmp_path, colour, classes):
-    np.save(tmp_path / "fog.npy", colour)
-    np.save(tmp_path / "labels.npy", classes)
-    with pytest.raises(DataError, match="stored -C set"):
-        open_layout(tmp_path / "fog.npy")
-
-
 @pytest.mark.parametrize("where", ["images.npy", "labels.npy", "data.npz"])
 def test_pickled_objects_are_refused_and_never_run(tmp_path, colour, classes, where):
     ran = tmp_path / "ran"

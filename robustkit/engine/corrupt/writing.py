@@ -1,0 +1,131 @@
+"""Writes a planned set into a folder, whole or resumable, and never over anything else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from robustkit.engine.corrupt.arrays import Told, write_arrays
+from robustkit.engine.corrupt.folders import write_folders
+from robustkit.engine.corrupt.plan import CorruptionPlan
+from robustkit.engine.corrupt.record import PartRecord, describe_set, save_manifest
+from robustkit.engine.data.stored import KIND, MANIFEST
+from robustkit.engine.manifest import timestamp
+from robustkit.errors import ConfigError, DataError, RunError
+from robustkit.host import Host
+from robustkit.store import remove_leftovers
+
+
+class Watcher(Protocol):
+    """Is told how the writing of a set goes."""
+
+    def noted(self, text: str) -> None:
+        """Something that the user should know."""
+        ...
+
+    def started(self, total: int) -> None:
+        """So many images will be written."""
+        ...
+
+    def written(self, n: int, what: str) -> None:
+        """`n` more images are there."""
+        ...
+
+
+def write_set(plan: CorruptionPlan, host: Host, out: Path, *, resume: bool, watcher: Watcher) -> dict[str, Any]:
+    """Write the set and return its manifest.
+
+    Args:
+        plan: what to write.
+        host: the plugins, for the manifest.
+        out: a folder that is new or empty, or with `resume` holds a part of this set.
+        resume: leave what is there and write the rest.
+        watcher: is told about the progress.
+
+    Raises:
+        ConfigError: `out` holds something else.
+        RunError: the disk is full, or another failure to write.
+        DataError: an image cannot be read.
+        PluginError: a perturbation fails.
+    """
+    before = _before(plan, out, resume)
+    manifest = describe_set(plan, host)
+    manifest["parts"] = dict(before.get("parts", {}))
+    if before.get("status") == "finished" and _all_there(plan, out, manifest["parts"]):
+        return before
+    remove_leftovers(out)
+    _check_space(plan, out, manifest["parts"])
+    save_manifest(out, manifest)
+    for note in plan.notes:
+        watcher.noted(note)
+    watcher.started(plan.total)
+    for key, record in _write(plan, out, manifest["parts"], watcher.written):
+        manifest["parts"][key] = record
+        if plan.layout == "npy":
+            save_manifest(out, manifest)
+    manifest |= {"status": "finished", "finished": timestamp()}
+    save_manifest(out, manifest)
+    return manifest
+
+
+def _write(
+    plan: CorruptionPlan, out: Path, done: Mapping[str, PartRecord], told: Told
+) -> Iterator[tuple[str, PartRecord]]:
+    if plan.names is None:
+        return write_arrays(plan, out, done, told)
+    return write_folders(plan, plan.names, out, told)
+
+
+def _before(plan: CorruptionPlan, out: Path, resume: bool) -> dict[str, Any]:
+    """Return the manifest of the set that is continued, or nothing for a new one."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return {}
+    manifest = _read(out) if out.is_dir() else {}
+    if manifest.get("kind") != KIND:
+        raise ConfigError(f"{out} exists and is not empty", "choose a new folder with --out; nothing is overwritten")
+    if not resume:
+        raise ConfigError(f"{out} holds a set already", "add --resume to continue it, or choose another --out")
+    differing = [key for key, value in plan.identity.items() if manifest.get("identity", {}).get(key) != value]
+    if differing:
+        raise ConfigError(
+            f"{out} holds another set: its {', '.join(differing)} differ",
+            "repeat the command that began it, or choose another --out",
+        )
+    return manifest
+
+
+def _read(out: Path) -> dict[str, Any]:
+    path = out / MANIFEST
+    try:
+        found = json.loads(path.read_text("utf8")) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "choose another --out") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _all_there(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> bool:
+    if plan.names is None:
+        return not _missing_arrays(plan, out, parts)
+    return all((out / key / path).is_file() for key in parts for path in plan.names.paths)
+
+
+def _missing_arrays(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> list[str]:
+    keys = [f"{name}.npy" for name in plan.parts]
+    return [key for key in keys if key not in parts or not (out / key).is_file()]
+
+
+def _check_space(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> None:
+    """Refuse to begin what cannot end: the size of arrays is known."""
+    if plan.layout != "npy":
+        return
+    needed = len(_missing_arrays(plan, out, parts)) * plan.bytes_of_part
+    place = next(each for each in (out, *out.absolute().parents) if each.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise RunError(
+            f"{out}: the set needs {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free",
+            "free some space, choose another --out, fewer perturbations, or a --limit",
+        )
