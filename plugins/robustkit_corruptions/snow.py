@@ -9,7 +9,7 @@ from robustkit import Keys
 from robustkit_corruptions.colour import luma
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.motion_blur import smear
+from robustkit_corruptions.motion_blur import smear, smear_by_imagemagick
 from robustkit_corruptions.zoom import clipped_zoom
 
 _WHITE = 255
@@ -18,9 +18,11 @@ _WHITE = 255
 class Snow(Corruption):
     """Whitens the image and adds flakes: enlarged, thresholded noise, smeared along a line, and once more upside down.
 
+    At severities below 1, flakes become rarer as well.
+
     reference: the layer of flakes is held in whole levels; imagecorruptions rounds them after the smearing, the other
-    sets truncate them before it and round after. Edges of lines and of enlargements are as in motion-blur and
-    zoom-blur. fixed: the layer is not quantised.
+    sets truncate them before it, and smear by ImageMagick, see `smear_by_imagemagick`. Edges of lines and of
+    enlargements are as in motion-blur and zoom-blur. fixed: the layer is not quantised.
     """
 
     constants = Constants(
@@ -69,14 +71,12 @@ class Snow(Corruption):
         noise = keys.child("flakes").normal(1, *shape[1:]).mul_(scale).add_(loc)
         flakes = clipped_zoom(noise, factor, edge=reference, trim="nowhere" if ported else "centre")
         flakes = torch.where(flakes < threshold, 0.0, flakes).clamp_(0, 1)
-        if reference and not ported:
-            flakes.mul_(_WHITE).floor_().div_(_WHITE)
         angles = keys.child("angle").uniform().mul_(90).sub_(135)
+        if reference and not ported:
+            return smear_by_imagemagick(flakes.mul_(_WHITE).floor_(), int(radius), sigma, angles).div_(_WHITE)
         # imagecorruptions smears the whole enlargement and then takes its upper left part.
         layer = smear(flakes, int(radius), sigma, angles, cut=ported)[:, :, : shape[1], : shape[2]]
-        if reference:
-            layer.mul_(_WHITE).round_().div_(_WHITE)
-        return layer
+        return layer.mul_(_WHITE).round_().div_(_WHITE) if ported else layer
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the snowy values; with other channels than RGB, the whitening goes by their mean."""
