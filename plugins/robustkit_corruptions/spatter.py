@@ -85,7 +85,9 @@ class Spatter(Corruption):
         channels = values.shape[1]
         if not constants[-1]:
             return values + drawn * tinted(_WATER, channels, values)
-        brown = tinted(_MUD, channels, drawn.to(torch.float64))
+        ported = self.profile(values.shape[1:]) == "imagecorruptions"
+        # imagecorruptions takes the colour's dtype from an image of whole levels, and so computes in double precision.
+        brown = tinted(_MUD, channels, drawn.to(torch.float64) if ported else drawn)
         return values.mul_(1 - drawn) + drawn * brown
 
 
