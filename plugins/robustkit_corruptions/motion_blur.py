@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from torch import Tensor
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-
 
 _QUANTA = 257
 
@@ -155,18 +155,21 @@ def _along(path: Line, field: NDArray[np.float64], held: type[np.floating[Any]])
 
 def _gathered(fields: Tensor, lines: list[Line], sums: torch.dtype) -> Tensor:
     """Return what `_along` does for all samples at once, on any device."""
-    taps = max(len(path.weights) for path in lines)
-    weights, down, right = (
-        torch.tensor([part + [0] * (taps - len(part)) for part in parts], device=fields.device)
-        for parts in zip(*lines, strict=True)
-    )
+    device = fields.device
+    weights = _padded([path.weights for path in lines], torch.float64, device)
+    down, right = (_padded(steps, torch.int64, device) for steps in zip(*[path[1:] for path in lines], strict=True))
     n, _, height, width = fields.shape
-    rows, columns = torch.arange(height, device=fields.device), torch.arange(width, device=fields.device)
-    samples = torch.arange(n, device=fields.device)[:, None, None]
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    samples = torch.arange(n, device=device)[:, None, None]
     result = torch.zeros_like(fields.movedim(1, 3), dtype=sums)
-    for tap in range(taps):
+    for tap in range(weights.shape[1]):
         below = (rows + down[:, tap, None]).clamp(0, height - 1)
         beside = (columns + right[:, tap, None]).clamp(0, width - 1)
         chosen = fields.movedim(1, 3)[samples, below[:, :, None], beside[:, None, :]]
-        result += chosen * weights[:, tap, None, None, None]
+        result = (result + chosen * weights[:, tap, None, None, None]).to(sums)
     return result.movedim(3, 1)
+
+
+def _padded(rows: Sequence[Sequence[float]], dtype: torch.dtype, device: torch.device) -> Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=dtype, device=device)
