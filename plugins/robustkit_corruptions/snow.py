@@ -21,8 +21,9 @@ class Snow(Corruption):
     At severities below 1, flakes become rarer as well.
 
     reference: the layer of flakes is held in whole levels; imagecorruptions rounds them after the smearing, the other
-    sets truncate them before it, and smear by ImageMagick, see `smear_by_imagemagick`. Edges of lines and of
-    enlargements are as in motion-blur and zoom-blur. fixed: the layer is not quantised.
+    sets truncate them before it, and smear by ImageMagick, see `smear_by_imagemagick`. Of an enlargement
+    imagecorruptions takes the upper left part, the other sets the middle. Edges of lines and of enlargements are as in
+    motion-blur and zoom-blur. fixed: the layer is not quantised, the middle is taken, no edge is lost.
     """
 
     constants = Constants(
