@@ -95,7 +95,7 @@ class ElasticTransform(Corruption):
         """Return the warped values; any number of channels."""
         height, width = values.shape[2:]
         if drawn.corners is not None:
-            extent = (width, height) if self.params.mode == "fixed" else (height, width)
+            extent = (height, width) if self.params.mode == "reference" else None
             values = affine_map(values, drawn.corners, extent)
         rows = torch.arange(height, device=values.device)[:, None] + drawn.down.to(torch.float64)
         columns = torch.arange(width, device=values.device) + drawn.right.to(torch.float64)
@@ -138,16 +138,16 @@ def _mirrored(places: Tensor, side: int) -> Tensor:
     return torch.minimum(places, 2 * side - 1 - places)
 
 
-def affine_map(values: Tensor, moves: NDArray[np.float32], extent: tuple[int, int]) -> Tensor:
+def affine_map(values: Tensor, moves: NDArray[np.float32], extent: tuple[int, int] | None = None) -> Tensor:
     """Return images under the affine map that moves three points about a centre. Computed on the CPU, by OpenCV.
 
     Args:
         values: (N, C, H, W) float32; outside, they are mirrored about the edge pixel.
         moves: (N, 3, 2), in pixels to the right and down.
-        extent: twice the centre, to the right and down.
+        extent: twice the centre, to the right and down; None for that of the images.
     """
     height, width = values.shape[2:]
-    centre, reach = np.array(extent, dtype=np.float32) // 2, min(height, width) // 3
+    centre, reach = np.array(extent or (width, height), dtype=np.float32) // 2, min(height, width) // 3
     points = np.array([centre + reach, [centre[0] + reach, centre[1] - reach], centre - reach], dtype=np.float32)
     mapped = []
     for image, move in zip(values.cpu().numpy(), moves, strict=True):

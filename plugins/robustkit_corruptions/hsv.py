@@ -50,9 +50,10 @@ class Saturate(Corruption):
     Severities 1 and 2 take colour away, 3 and more add some: between 2 and 3, where a is 1, images stay as they are (at
     2.47 for most sets, 2.64 for cifar).
 
-    reference: pixels without a hue take that of red, so that greys turn reddish where b > 0. fixed: they stay grey.
     Images of one channel have no saturation and stay as they are. Of other channels, the distances to the largest are
     scaled.
+
+    reference: pixels without a hue take that of red, so that greys turn reddish where b > 0. fixed: they stay grey.
     """
 
     constants = Constants(
