@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import torch
 from torch import Tensor
 
@@ -17,13 +19,17 @@ _HALF, _MASK = 32, 0xFFFFFFFF
 class GlassBlur(Corruption):
     """Blurs, moves pixels about within a small window, and blurs again.
 
+    Pixels move by whole pixels: severities below 1 are severity 1, and above, window and iterations are those of the
+    next whole severity.
+
     reference: the published programs mean to exchange two pixels, but copy one over the other: the exchange works on
-    views of the same array. fixed: pixels are exchanged.
+    views of the same array. They truncate to whole levels between the blurs. fixed: pixels are exchanged, and nothing
+    is truncated between.
     """
 
     constants = Constants(
         names=("sigma", "delta", "iterations"),
-        identity=(0.0, 1, 1),
+        identity=(nan, nan, nan),
         rules=("linear", "step", "step"),
         tables={
             "cifar": ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
@@ -44,11 +50,11 @@ class GlassBlur(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the values as through glass; any number of channels."""
         sigma = constants[0]
-        # The published programs hold whole levels between the two blurs.
-        blurred = smooth(values, (sigma, sigma)).clamp_(0, 1).mul_(WHITE)
-        blurred = blurred.round_() if self.params.mode == "fixed" else blurred.floor_()
+        blurred = smooth(values, (sigma, sigma))
+        if self.params.mode == "reference":
+            divide_(blurred.clamp_(0, 1).mul_(WHITE).floor_(), WHITE)
         sources = drawn[:, None].expand(-1, values.shape[1], -1)
-        moved = divide_(blurred.flatten(2).gather(2, sources).reshape(values.shape), WHITE)
+        moved = blurred.flatten(2).gather(2, sources).reshape(values.shape)
         return smooth(moved, (sigma, sigma))
 
 

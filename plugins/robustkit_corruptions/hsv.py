@@ -48,6 +48,9 @@ class Brightness(Corruption):
 class Saturate(Corruption):
     """Stretches and shifts every pixel's HSV saturation: a s + b, clipped to [0, 1].
 
+    Severities 1 and 2 take colour away, 3 and more add some: between 2 and 3, where a is 1, images stay as they are (at
+    2.47 for most sets, 2.64 for cifar).
+
     Images of one channel have no saturation and stay as they are. Of other channels, the distances to the largest are
     scaled.
 

@@ -20,7 +20,8 @@ class JpegCompression(Corruption):
     """Compresses the image as JPEG and decompresses it again.
 
     Three channels are taken as RGB, with the colour at half resolution; other channels are compressed one by one. The
-    quality is rounded to a whole number.
+    quality is rounded to a whole number. Towards severity 0 it becomes 100, which rounds and halves the resolution of
+    colour all the same.
     """
 
     constants = Constants(

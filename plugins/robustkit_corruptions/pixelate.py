@@ -18,8 +18,11 @@ _BITS = 22
 class Pixelate(Corruption):
     """Shrinks the image by averaging boxes, and enlarges it again.
 
-    imagecorruptions enlarges by the nearest pixel, the other sets by boxes as wide as a pixel. The two differ where a
-    place falls between two pixels only.
+    imagecorruptions enlarges by the nearest pixel, the other sets by boxes, which is the same but for the choice
+    between two pixels that are equally near: there is none at sides of 32, 64 and 224.
+
+    The shrunk sides are truncated to whole pixels, so that every severity above 0 loses a row and a column at least,
+    and a size that divides the image's evenly can change it less than a larger one.
     """
 
     constants = Constants(

@@ -9,7 +9,7 @@ from robustkit import Keys
 from robustkit_corruptions.colour import luma
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.motion_blur import smear
+from robustkit_corruptions.motion_blur import smear, smear_by_imagemagick
 from robustkit_corruptions.pixels import WHITE, divide_
 from robustkit_corruptions.zoom import clipped_zoom
 
@@ -17,9 +17,12 @@ from robustkit_corruptions.zoom import clipped_zoom
 class Snow(Corruption):
     """Whitens the image and adds flakes: enlarged, thresholded noise, smeared along a line, and once more upside down.
 
+    At severities below 1, flakes become rarer as well.
+
     reference: the layer of flakes is held in whole levels; imagecorruptions rounds them after the smearing, the other
-    sets truncate them before it and round after. Edges of lines and of enlargements are as in motion-blur and
-    zoom-blur. fixed: the layer is not quantised.
+    sets truncate them before it, and smear by ImageMagick, see `smear_by_imagemagick`. Of an enlargement
+    imagecorruptions takes the upper left part, the other sets the middle. Edges of lines and of enlargements are as in
+    motion-blur and zoom-blur. fixed: the layer is not quantised, the middle is taken, no edge is lost.
     """
 
     constants = Constants(
@@ -68,14 +71,13 @@ class Snow(Corruption):
         noise = keys.child("flakes").normal(1, *shape[1:]).mul_(scale).add_(loc)
         flakes = clipped_zoom(noise, factor, edge=reference, trim="nowhere" if ported else "centre")
         flakes = torch.where(flakes < threshold, 0.0, flakes).clamp_(0, 1)
-        if reference and not ported:
-            divide_(flakes.mul_(WHITE).floor_(), WHITE)
         angles = keys.child("angle").uniform().mul_(90).sub_(135)
+        if reference and not ported:
+            levels = smear_by_imagemagick(flakes.mul_(WHITE).floor_(), int(radius), sigma, angles)
+            return divide_(levels, WHITE)
         # imagecorruptions smears the whole enlargement and then takes its upper left part.
         layer = smear(flakes, int(radius), sigma, angles, cut=ported)[:, :, : shape[1], : shape[2]]
-        if reference:
-            divide_(layer.mul_(WHITE).round_(), WHITE)
-        return layer
+        return divide_(layer.mul_(WHITE).round_(), WHITE) if ported else layer
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the snowy values; with other channels than RGB, the whitening goes by their mean."""

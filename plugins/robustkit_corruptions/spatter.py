@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import cv2
 import numpy as np
 import torch
@@ -22,16 +24,19 @@ _OPAQUE = 0.8
 
 
 class Spatter(Corruption):
-    """Drops of water at the lower severities, of mud at the higher ones, on a lens before the image.
+    """Drops of water at severities up to 3, of mud above, on a lens before the image.
+
+    There is nothing between water and mud: severities above 3 and below 4 are severity 4. Below 1, drops become rarer
+    and then cease: at 0.5 hardly an image has one.
 
     Where no drop falls on an image, the published programs divide by zero; here the image stays as it is.
     """
 
     constants = Constants(
         names=("loc", "scale", "blur", "threshold", "strength", "mud"),
-        # Drops are where the smoothed noise rises above the threshold: with a mean of 0 there are none.
-        identity=(0.0, 0.0, 1.0, 0.69, 0.5, 0),
-        rules=("linear", "linear", "linear", "linear", "step", "step"),
+        # Drops are where the smoothed noise rises above the threshold; these numbers are all the mean.
+        identity=(0.55, 0.0, nan, nan, nan, nan),
+        rules=("linear", "linear", "linear", "linear", "step", "kind"),
         tables={
             "cifar": (
                 (0.62, 0.1, 0.7, 0.7, 0.5, 0),
@@ -85,7 +90,9 @@ class Spatter(Corruption):
         channels = values.shape[1]
         if not constants[-1]:
             return values + drawn * tinted(_WATER, channels, values)
-        brown = tinted(_MUD, channels, drawn.to(torch.float64))
+        ported = self.profile(values.shape[1:]) == "imagecorruptions"
+        # imagecorruptions takes the colour's dtype from an image of whole levels, and so computes in double precision.
+        brown = tinted(_MUD, channels, drawn.to(torch.float64) if ported else drawn)
         return values.mul_(1 - drawn) + drawn * brown
 
 

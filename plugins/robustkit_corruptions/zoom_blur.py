@@ -16,8 +16,11 @@ from robustkit_corruptions.zoom import clipped_zoom
 class ZoomBlur(Corruption):
     """Averages the image with enlargements of its middle.
 
-    reference: the image itself counts twice, and where scipy's rounding says so, the last row or column of an
-    enlargement is black. fixed: the image counts once, and no edge is lost.
+    Between whole severities the largest enlargement grows; the step from one to the next is that of the next whole
+    severity.
+
+    reference: the image itself counts twice, and where scipy's rounding says so (at a side of 160, for one), the last
+    row or column of an enlargement is black. fixed: the image counts once, and no edge is lost.
     """
 
     constants = Constants(
