@@ -75,6 +75,8 @@ def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool
         tags=(tag,),
         citation=_CITATION,
         stochastic=stochastic,
+        # An earlier state of 0.1.0 drew gaussian-noise's numbers from whole words.
+        stream_version=2 if name == "gaussian-noise" else 1,
         resolve=f"robustkit_corruptions.{home}",
         parity="exact",
     )

@@ -76,7 +76,7 @@ class ElasticTransform(Corruption):
         """Return the displacements."""
         alpha, sigma, affine = constants
         height, width = shape[1:]
-        down, right = keys.child("down").uniform(height, width), keys.child("right").uniform(height, width)
+        down, right = (keys.child(name).uniform(height, width, bits=32) for name in ("down", "right"))
         if self.profile(shape) == "imagecorruptions":
             reach, sigmas, corners = height * 0.005, (height * sigma, width * sigma), None
         else:
@@ -124,8 +124,9 @@ def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
     def weighted(row: Tensor, column: Tensor, down: Tensor, across: Tensor) -> Tensor:
         places = (row + column).flatten(1)[:, None].expand(-1, flat.shape[1], -1)
-        return (flat.gather(2, places).view(values.shape) * down[:, None]).mul_(across[:, None])
+        return flat.gather(2, places).view(values.shape) * (down * across)[:, None]
 
+    # scipy weights by one direction after the other, which differs in float64's last bits only.
     total = weighted(above, before, upper, lefter)
     total += weighted(above, behind, upper, righter)
     total += weighted(below, before, lower, lefter)
@@ -134,7 +135,8 @@ def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def _mirrored(places: Tensor, side: int) -> Tensor:
-    if bool((places < -side).any()) or bool((places >= 2 * side).any()):
+    least, most = places.aminmax()
+    if least < -side or most >= 2 * side:
         # Displaced by more than the image: all its mirrored copies repeat after two sides.
         places = places.remainder(2 * side)
     places = torch.where(places < 0, -1 - places, places)

@@ -27,7 +27,7 @@ class Fog(Corruption):
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:
         """Return (N, 1, H, W) float64, the clouds, from 0 to 1 over a square that holds the image."""
         side = 1 << (max(shape[1:]) - 1).bit_length()
-        return clouds(keys.uniform(side * side - 1), constants[1])[:, None, : shape[1], : shape[2]]
+        return clouds(keys.uniform(side * side - 1, bits=32), constants[1])[:, None, : shape[1], : shape[2]]
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the foggy values; any number of channels."""

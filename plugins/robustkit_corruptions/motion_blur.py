@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
+from robustkit_corruptions.pieces import by_planes
 from robustkit_corruptions.pixels import divide_
 
 _QUANTA = 257
@@ -55,9 +56,6 @@ class MotionBlur(Corruption):
         if reference and not ported:
             return smear_by_imagemagick(values, int(radius), sigma, drawn)
         return smear(values, int(radius), sigma, drawn, cut=reference)
-
-
-_CACHED = 1 << 16
 
 
 class Line(NamedTuple):
@@ -108,12 +106,9 @@ def smear(
         _cut(line(radius, sigma, angle), fields.shape[2:]) if cut else line(radius, sigma, angle)
         for angle in angles.tolist()
     ]
-    if fields.device.type == "cpu":
-        held = np.float32 if sums == torch.float32 else np.float64
-        return torch.from_numpy(
-            np.stack([_along(each, field, held) for each, field in zip(lines, fields.numpy(), strict=True)])
-        )
-    return _gathered(fields, lines, sums)
+    if fields.device.type != "cpu":
+        return _gathered(fields, lines, sums)
+    return torch.cat([_along(each, field[None], sums) for each, field in zip(lines, fields, strict=True)])
 
 
 def smear_by_imagemagick(fields: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
@@ -141,23 +136,22 @@ def _cut(whole: Line, shape: torch.Size) -> Line:
     return whole
 
 
-def _along(path: Line, field: NDArray[np.float64], held: type[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return one (C, H, W) field averaged along a line, tap by tap in views of the padded field."""
+def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
+    """Return one (1, C, H, W) field averaged along a line, tap by tap in views of the padded field."""
     top, bottom = max(0, -min(path.down)), max(0, *path.down)
     left, right = max(0, -min(path.right)), max(0, *path.right)
-    _, height, width = field.shape
-    result = np.zeros(field.shape, dtype=held)
-    # Small planes together, large ones one by one: each pass over them is to stay in the processor's cache.
-    size = max(1, _CACHED // (height * width))
-    for start in range(0, len(field), size):
-        total = result[start : start + size]
-        padded = np.pad(field[start : start + size], ((0, 0), (top, bottom), (left, right)), mode="edge")
-        product = np.empty(total.shape)
+    height, width = field.shape[2:]
+
+    def averaged(planes: Tensor) -> Tensor:
+        padded = functional.pad(planes, (left, right, top, bottom), mode="replicate")
+        total, product = torch.zeros_like(planes, dtype=sums), torch.empty_like(planes)
         for weight, down, across in zip(*path, strict=True):
-            view = padded[:, top + down : top + down + height, left + across : left + across + width]
-            # In double precision; what is held may be less.
-            np.add(total, np.multiply(view, weight, out=product), out=total)
-    return result
+            view = padded[:, :, top + down : top + down + height, left + across : left + across + width]
+            # The product is in double precision; what is held may be less.
+            torch.add(total, torch.mul(view, weight, out=product), out=total)
+        return total
+
+    return by_planes(field, averaged)
 
 
 def _gathered(fields: Tensor, lines: list[Line], sums: torch.dtype) -> Tensor:

@@ -31,7 +31,7 @@ class GaussianNoise(Corruption):
 
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
         """Return (N, C, H, W) float64, standard normal."""
-        return keys.normal(*shape)
+        return keys.normal(*shape, bits=32)
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
@@ -56,7 +56,7 @@ class SpeckleNoise(Corruption):
 
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
         """Return (N, C, H, W) float64, standard normal."""
-        return keys.normal(*shape)
+        return keys.normal(*shape, bits=32)
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
@@ -85,7 +85,7 @@ class ShotNoise(Corruption):
 
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
         """Return (N, C, H, W) float64, uniform in [0, 1)."""
-        return keys.uniform(*shape)
+        return keys.uniform(*shape, bits=32)
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
@@ -109,8 +109,8 @@ class ImpulseNoise(Corruption):
     )
 
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
-        """Return (N, C, H, W) int64 random words."""
-        return keys.words(math.prod(shape)).view(-1, *shape)
+        """Return (N, C, H, W) int32, halves of random words."""
+        return keys.halves(math.prod(shape)).reshape(-1, *shape)
 
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the values, black where the word is low, white where it is among the lower half of the low ones."""
@@ -120,5 +120,5 @@ class ImpulseNoise(Corruption):
 
 
 def _word(share: float) -> int:
-    """Return the signed word below which lies this share of all words, less than 1."""
-    return int(share * 2.0**64) - 2**63
+    """Return the signed half of a word below which lies this share of all, less than 1."""
+    return int(share * 2.0**32) - 2**31

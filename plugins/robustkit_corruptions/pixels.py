@@ -66,4 +66,5 @@ def from_values(values: Tensor, scale: int, like: Tensor, mode: Mode) -> Tensor:
     if like.dtype != torch.uint8:
         return (values if scale == 1 else divide_(values, scale)).to(like.dtype)
     levels = values if scale == WHITE else values.mul_(WHITE)
-    return (levels.round_() if mode == "fixed" else levels).to(torch.uint8)
+    # By way of int16, for which processors have instructions.
+    return (levels.round_() if mode == "fixed" else levels).to(torch.int16).to(torch.uint8)

@@ -76,7 +76,7 @@ class Spatter(Corruption):
         The drops of water are drawn on the CPU, by OpenCV.
         """
         loc, scale, blur, threshold, strength, mud = constants
-        liquid = smooth(keys.normal(*shape[1:]).mul_(scale).add_(loc), (blur, blur))
+        liquid = smooth(keys.normal(*shape[1:], bits=32).mul_(scale).add_(loc), (blur, blur))
         if mud:
             covered = (liquid > threshold).to(torch.float32)
             mask = smooth(covered, (strength, strength))

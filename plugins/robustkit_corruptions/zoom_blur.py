@@ -43,10 +43,11 @@ class ZoomBlur(Corruption):
         factors = np.arange(1, end, step).tolist()
 
         def blurred(planes: Tensor) -> Tensor:
-            total = torch.zeros_like(planes)
+            total, exact = torch.zeros_like(planes), planes.to(torch.float64)
             for factor in factors:
-                # Factors below 1.5 leave at most one row too many, of which all published programs drop the last.
-                total += clipped_zoom(planes, factor, edge=reference, trim="centre")
+                # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
+                # enlargement is rounded to float32, as scipy returns it.
+                total += clipped_zoom(exact, factor, edge=reference, trim="centre").to(torch.float32)
             return divide_(total.add_(planes), len(factors) + 1) if reference else divide_(total, len(factors))
 
         return by_planes(values, blurred)

@@ -6,12 +6,15 @@ import json
 import math
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from robustkit.engine.philox import Key, sample_words
 from robustkit.errors import ConfigError
+
+Bits = Literal[32, 53]
 
 _WIDEST_RANGE = 1 << 32
 
@@ -73,17 +76,30 @@ class Keys:
         """Return (N, n) int64 random words, each with all 64 bits random; the same bits on every device."""
         return sample_words(self._philox_key(), self.ids, n)
 
-    def uniform(self, *shape: int) -> Tensor:
-        """Return (N, *shape) float64, uniform in [0, 1) in steps of 2**-53; the same bits on every device."""
-        return _unit(self.words(math.prod(shape))).reshape(len(self), *shape)
+    def halves(self, n: int) -> Tensor:
+        """Return (N, n) int32, the halves of random words, the lower first; the same bits on every device."""
+        return self.words(-(-n // 2)).view(torch.int32)[:, :n]
 
-    def normal(self, *shape: int) -> Tensor:
+    def uniform(self, *shape: int, bits: Bits = 53) -> Tensor:
+        """Return (N, *shape) float64, uniform in [0, 1); the same bits on every device.
+
+        Args:
+            shape: of each sample's numbers.
+            bits: the numbers are multiples of 2**-bits. 32 cost half of what 53 do.
+        """
+        return self._unit(math.prod(shape), bits).reshape(len(self), *shape)
+
+    def normal(self, *shape: int, bits: Bits = 53) -> Tensor:
         """Return (N, *shape) float64, standard normal.
 
         By Box and Muller (1958). Devices may differ in the last bits, as their logarithms and cosines do.
+
+        Args:
+            shape: of each sample's numbers.
+            bits: of the uniform numbers behind them. With 53 no number is beyond 8.6, with 32 none beyond 6.7.
         """
         n = math.prod(shape)
-        pairs = _unit(self.words(n + n % 2))
+        pairs = self._unit(n + n % 2, bits)
         radius, angle = pairs.chunk(2, dim=1)
         # In place: for a large field, half of the time would go into new memory.
         length = (1 - radius).log_().mul_(-2).sqrt_()
@@ -103,12 +119,13 @@ class Keys:
             )
         return (self.uniform(*shape) * (high - low)).to(torch.int64) + low
 
+    def _unit(self, n: int, bits: Bits) -> Tensor:
+        if bits == 53:
+            # The upper bits, as many as a float64 holds; the mask undoes the sign that `>>` copies.
+            return (self.words(n) >> 11).bitwise_and_((1 << 53) - 1).to(torch.float64).mul_(2.0**-53)
+        return self.halves(n).to(torch.float64).add_(2.0**31).mul_(2.0**-32)
+
     def _philox_key(self) -> Key:
         name = [self.seed, self.stream, self.version, self.replicate, list(self.path)]
         digest = sha256(json.dumps(name, separators=(",", ":")).encode()).digest()
         return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
-
-
-def _unit(words: Tensor) -> Tensor:
-    # The upper 53 bits, as many as a float64 holds; the mask undoes the sign that `>>` copies.
-    return (words >> 11).bitwise_and_((1 << 53) - 1).to(torch.float64).mul_(2.0**-53)

@@ -61,20 +61,20 @@ class Replayed(np.random.Generator):
 
 
 def _normals(keys, shape, *_):
-    field = keys.normal(*shape)[0].permute(1, 2, 0).numpy()
+    field = keys.normal(*shape, bits=32)[0].permute(1, 2, 0).numpy()
     return {"normal": lambda size, scale: scale * field}
 
 
 def _counts(keys, shape, *_):
-    field = keys.uniform(*shape)[0].permute(1, 2, 0).numpy()
+    field = keys.uniform(*shape, bits=32)[0].permute(1, 2, 0).numpy()
     # -1 is scipy's quantile of a mean of 0; there are no photons then.
     return {"poisson": lambda means: np.maximum(poisson.ppf(field, means), 0)}
 
 
 def _impulses(keys, shape, amount):
     # The words as numbers in [0, 1): scikit-image hits where the first field is low, and salts where the second is.
-    words = keys.words(int(np.prod(shape)))[0].numpy().reshape(shape).transpose(1, 2, 0)
-    field = (words.astype(np.float64) + 2.0**63) / 2.0**64
+    words = keys.halves(int(np.prod(shape)))[0].numpy().reshape(shape).transpose(1, 2, 0)
+    field = (words.astype(np.float64) + 2.0**31) / 2.0**32
     return {"rng": Replayed(field, field / amount)}
 
 
@@ -92,7 +92,7 @@ def _motion(keys, shape, *_):
 
 
 def _snow(keys, shape, *_):
-    field, angle = keys.child("flakes").normal(*shape[1:])[0].numpy(), float(keys.child("angle").uniform()[0])
+    field, angle = keys.child("flakes").normal(*shape[1:], bits=32)[0].numpy(), float(keys.child("angle").uniform()[0])
     return {
         "normal": lambda size, loc, scale: loc + scale * field,
         "uniform": lambda low, high: low + (high - low) * angle,
@@ -111,7 +111,7 @@ def _frost(keys, shape, *_):
 
 def _fog(keys, shape, *_):
     side = 1 << (max(shape[1:]) - 1).bit_length()
-    numbers, used = keys.uniform(side * side - 1)[0].numpy(), 0
+    numbers, used = keys.uniform(side * side - 1, bits=32)[0].numpy(), 0
 
     def uniform(low, high, size):
         nonlocal used
@@ -122,12 +122,12 @@ def _fog(keys, shape, *_):
 
 
 def _elastic(keys, shape, *_):
-    fields = iter([keys.child(name).uniform(*shape[1:])[0].numpy() for name in ("right", "down")])
+    fields = iter([keys.child(name).uniform(*shape[1:], bits=32)[0].numpy() for name in ("right", "down")])
     return {"uniform": lambda low, high, size: low + (high - low) * next(fields)}
 
 
 def _spatter(keys, shape, *_):
-    field = keys.normal(*shape[1:])[0].numpy()
+    field = keys.normal(*shape[1:], bits=32)[0].numpy()
     return {"normal": lambda size, loc, scale: loc + scale * field}
 
 

@@ -17,7 +17,7 @@ def oracle(profile):
         height, width, channels = image.shape
 
         def signed(name, *shape):
-            return keys.child(name).uniform(*shape)[0].numpy() * 2 - 1
+            return keys.child(name).uniform(*shape, bits=53 if name == "affine" else 32)[0].numpy() * 2 - 1
 
         middle, arm = np.float32([height // 2, width // 2]), min(height, width) // 3
         points = middle + np.float32([[arm, arm], [arm, -arm], [-arm, -arm]])

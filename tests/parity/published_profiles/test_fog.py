@@ -37,7 +37,7 @@ def fog(image, constants, keys):
     strength, decay = constants
     height, width, _ = image.shape
     side = 1 << int(np.ceil(np.log2(max(height, width))))
-    clouds = fractal(keys.uniform(side * side - 1)[0].numpy(), side, decay)[:height, :width, None]
+    clouds = fractal(keys.uniform(side * side - 1, bits=32)[0].numpy(), side, decay)[:height, :width, None]
     values = image / 255
     brightest = values.max()
     return (((values + strength * clouds) * brightest / (brightest + strength)).clip(0, 1) * 255).astype(np.uint8)

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 import torch
 
-from robustkit_corruptions.motion_blur import _along, _gathered, line, smear, smear_by_imagemagick
+from robustkit_corruptions.motion_blur import smear, smear_by_imagemagick
 
 
 @pytest.fixture
@@ -52,15 +52,6 @@ def test_control_double_precision_is_told_apart():
     fields, angles = torch.from_numpy(levels).to(torch.float64), torch.full((4,), 17.3)
     double = smear(fields, 15, 8.0, angles, cut=False).add_(0.5).floor_()
     assert 1e-6 < (double != smear_by_imagemagick(fields, 15, 8.0, angles)).double().mean() < 1e-4
-
-
-def test_samples_of_a_batch_at_once_equal_them_one_by_one():
-    """What other devices compute."""
-    fields = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 2, 30, 41))).to(torch.float64)
-    lines = [line(15, 8.0, angle) for angle in (-45.0, -12.0, 0.0, 31.0, 44.0)]
-    for sums, held in ((torch.float32, np.float32), (torch.float64, np.float64)):
-        alone = np.stack([_along(each, field, held) for each, field in zip(lines, fields.numpy(), strict=True)])
-        assert np.array_equal(_gathered(fields, lines, sums).numpy(), alone)
 
 
 @pytest.mark.parametrize("channels", ["RGB", "R"])

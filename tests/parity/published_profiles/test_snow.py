@@ -10,7 +10,7 @@ def oracle(enlarged, smeared):
     def snow(image, constants, keys):
         loc, scale, factor, threshold, radius, sigma, mix = constants
         height, width, channels = image.shape
-        noise = loc + scale * keys.child("flakes").normal(height, width)[0].numpy()
+        noise = loc + scale * keys.child("flakes").normal(height, width, bits=32)[0].numpy()
         flakes = enlarged(noise[..., None], factor)
         flakes = (np.where(flakes < threshold, 0, flakes).clip(0, 1) * 255).astype(np.uint8)
         layer = smeared(flakes, radius, sigma, float(keys.child("angle").uniform()) * 90 - 135) / 255

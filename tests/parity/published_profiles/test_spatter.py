@@ -25,7 +25,7 @@ def oracle():
         loc, scale, blur, threshold, strength, mud = constants
         height, width, channels = image.shape
         values = image.astype(np.float32) / 255
-        liquid = filters.gaussian(loc + scale * keys.normal(height, width)[0].numpy(), sigma=blur)
+        liquid = filters.gaussian(loc + scale * keys.normal(height, width, bits=32)[0].numpy(), sigma=blur)
         colour = MUD if mud else WATER
         if channels != 3:
             colour = np.repeat(colour.astype(np.float64) @ [0.299, 0.587, 0.114], channels).astype(np.float32)

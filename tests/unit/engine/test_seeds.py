@@ -66,13 +66,17 @@ def test_words_on_cuda_equal_words_on_the_cpu():
     on_cpu = make_keys([0, 5, 2**40])
     on_cuda = make_keys(on_cpu.ids.cuda())
     assert torch.equal(on_cuda.words(1001).cpu(), on_cpu.words(1001))
+    assert torch.equal(on_cuda.uniform(1001, bits=32).cpu(), on_cpu.uniform(1001, bits=32))
     assert torch.allclose(on_cuda.normal(1001).cpu(), on_cpu.normal(1001), atol=1e-12)
 
 
 DRAWS = [
     lambda keys: keys.words(7),
+    lambda keys: keys.halves(7),
     lambda keys: keys.uniform(3, 5),
+    lambda keys: keys.uniform(3, 5, bits=32),
     lambda keys: keys.normal(3, 7, 11),
+    lambda keys: keys.normal(3, 7, 11, bits=32),
     lambda keys: keys.normal(1),
     lambda keys: keys.integers(-4, 4, 9),
 ]
@@ -108,10 +112,20 @@ def test_children_are_independent_of_their_parent_and_of_each_other():
 def test_shorter_draws_are_the_beginning_of_longer_ones():
     keys = make_keys([1, 2])
     assert torch.equal(keys.uniform(10)[:, :3], keys.uniform(3))
+    assert torch.equal(keys.uniform(10, bits=32)[:, :3], keys.uniform(3, bits=32))
 
 
-def test_uniforms_are_uniform():
-    draws = make_keys(range(500)).uniform(400).flatten()
+def test_halves_are_those_of_the_words_the_lower_first():
+    keys = make_keys([1, 2])
+    words, halves = keys.words(2).numpy().view(np.uint64), keys.halves(3).numpy().view(np.uint32)
+    assert halves.tolist() == [[int(a) % 2**32, int(a) >> 32, int(b) % 2**32] for a, b in words]
+    expected = (halves.astype(np.int64) + 2**31) % 2**32 / 2**32
+    assert keys.uniform(3, bits=32).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("bits", [32, 53])
+def test_uniforms_are_uniform(bits):
+    draws = make_keys(range(500)).uniform(400, bits=bits).flatten()
     assert draws.dtype == torch.float64
     assert 0 <= draws.min() < 1e-4
     assert 1 - 1e-4 < draws.max() < 1
@@ -122,8 +136,9 @@ def test_uniforms_are_uniform():
     assert abs(np.corrcoef(table[:-1].flatten(), table[1:].flatten())[0, 1]) < 4 / np.sqrt(table.numel())
 
 
-def test_normals_are_normal():
-    draws = make_keys(range(500)).normal(401).flatten().numpy()
+@pytest.mark.parametrize("bits", [32, 53])
+def test_normals_are_normal(bits):
+    draws = make_keys(range(500)).normal(401, bits=bits).flatten().numpy()
     assert stats.kstest(draws, "norm").pvalue > 1e-3
     error = 1 / np.sqrt(len(draws))
     assert abs(draws.mean()) < 4 * error
