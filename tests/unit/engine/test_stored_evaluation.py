@@ -10,8 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from robustkit import evaluate
-from robustkit import load_report
+from robustkit import evaluate, load_report
 from robustkit.config import parse_config
 from robustkit.engine.plan import make_plan
 from robustkit.errors import ConfigError, DataError
