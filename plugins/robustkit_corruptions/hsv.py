@@ -17,7 +17,9 @@ from robustkit_corruptions.pixels import divide_
 
 _LARGE = levels(0.1, 0.2, 0.3, 0.4, 0.5)
 _V, _T, _P, _Q = range(4)
-_SECTORS = ((_V, _T, _P), (_Q, _V, _P), (_P, _V, _T), (_P, _Q, _V), (_T, _P, _V), (_V, _P, _Q))
+_SECTORS = ((_V, _T, _P), (_Q, _V, _P), (_P, _V, _T), (_P, _Q, _V), (_T, _P, _V), (_V, _P, _Q), (_V, _T, _P))
+"""Which of four values red, green and blue are in each sector; a hue that rounds to a whole turn is in the first."""
+
 _RGB = 3
 
 
@@ -138,16 +140,20 @@ def _to_hsv(images: Tensor) -> _Hsv:
     red, green, blue = images[:, 0:1], images[:, 1:2], images[:, 2:3]
     value = torch.maximum(torch.maximum(red, green), blue)
     spread = value - torch.minimum(torch.minimum(red, green), blue)
-    grey = spread == 0
-    divisor = torch.where(grey, 1.0, spread)
-    saturation = spread / torch.where(grey, 1.0, value)
-    is_blue, is_green = blue == value, green == value
-    # One division for the three cases: each pixel needs one of them only.
-    ahead = torch.where(is_blue, red, torch.where(is_green, blue, green))
-    behind = torch.where(is_blue, green, torch.where(is_green, red, blue))
-    turn = torch.where(is_blue, 4.0, torch.where(is_green, 2.0, 0.0))
-    hue = divide_((ahead - behind).div_(divisor).add_(turn), 6)
-    hue = torch.where(grey, 0.0, torch.where(hue < 0, hue + 1, hue)).mul_(6)
+
+    def where(condition: Tensor) -> Tensor:
+        # Products with 0 and 1 are exact, and on a CPU four times as fast as `torch.where`.
+        return condition.to(images.dtype)
+
+    grey = where(spread == 0)
+    saturation = spread / (value + where(value == 0))
+    is_blue = where(blue == value)
+    is_green = where(green == value).mul_(1 - is_blue)
+    is_red = (1 - is_blue).sub_(is_green)
+    ahead = (green - blue).mul_(is_red).add_((blue - red).mul_(is_green)).add_((red - green).mul_(is_blue))
+    turn = is_blue.mul_(4).add_(is_green, alpha=2).mul_(1 - grey)
+    hue = divide_(ahead.div_(spread + grey).add_(turn), 6)
+    hue = hue.add_(where(hue < 0)).mul_(6)
     sector = torch.floor(hue)
     return _Hsv(sector=sector, rest=hue.sub_(sector), saturation=saturation, value=value)
 
@@ -157,5 +163,5 @@ def _to_rgb(hsv: _Hsv) -> Tensor:
     lowest = value * (1 - saturation)
     falling = value * (1 - rest * saturation)
     rising = value * (1 - (1 - rest) * saturation)
-    order = torch.tensor(_SECTORS, device=value.device)[hsv.sector.squeeze(1).to(torch.int64) % 6]
-    return torch.cat([value, rising, lowest, falling], dim=1).gather(1, order.movedim(-1, 1))
+    order = torch.tensor(_SECTORS, device=value.device).T[:, hsv.sector.squeeze(1).to(torch.int64)]
+    return torch.cat([value, rising, lowest, falling], dim=1).gather(1, order.movedim(0, 1))
