@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
@@ -109,38 +110,18 @@ _UNITS = {"cifar": 32, "tiny-imagenet": 64, "imagenet": 244, "inception": 360}
 def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return values between pixels, as `scipy.ndimage.map_coordinates` of order 1 with mode `reflect` does it.
 
+    Computed in float64, so that results differ from scipy's in its last bits only, before they take the values' dtype.
+
     Args:
         values: (N, C, H, W) float.
         rows: (N, H, W) float64, in pixels from the first; outside, the image is mirrored about its edge.
         columns: the same along the width.
     """
     height, width = values.shape[2:]
-    top, left = rows.floor(), columns.floor()
-    lower, righter = rows - top, columns - left
-    top, left = top.to(torch.int64), left.to(torch.int64)
-    above, below = _mirrored(top, height) * width, _mirrored(top + 1, height) * width
-    before, behind = _mirrored(left, width), _mirrored(left + 1, width)
-    flat, upper, lefter = values.flatten(2), 1 - lower, 1 - righter
-
-    def weighted(row: Tensor, column: Tensor, down: Tensor, across: Tensor) -> Tensor:
-        places = (row + column).flatten(1)[:, None].expand(-1, flat.shape[1], -1)
-        return flat.gather(2, places).view(values.shape) * (down * across)[:, None]
-
-    # scipy weights by one direction after the other, which differs in float64's last bits only.
-    total = weighted(above, before, upper, lefter)
-    total += weighted(above, behind, upper, righter)
-    total += weighted(below, before, lower, lefter)
-    total += weighted(below, behind, lower, righter)
-    return total.to(values.dtype)
-
-
-def _mirrored(places: Tensor, side: int) -> Tensor:
-    least, most = places.aminmax()
-    if least < -side or most >= 2 * side:
-        # Displaced by more than the image: all its mirrored copies repeat after two sides.
-        places = places.remainder(2 * side)
-    places = torch.where(places < 0, -1 - places, places)
-    return torch.minimum(places, 2 * side - 1 - places)
+    # From -1 at the outer edge of the first pixel to 1 at that of the last.
+    grid = torch.stack([(columns * 2 + 1) / width - 1, (rows * 2 + 1) / height - 1], dim=-1)
+    found = functional.grid_sample(values.to(torch.float64), grid, padding_mode="reflection", align_corners=False)
+    return found.to(values.dtype)
 
 
 def affine_map(values: Tensor, moves: NDArray[np.float32], extent: tuple[int, int] | None = None) -> Tensor:
