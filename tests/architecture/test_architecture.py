@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = sorted((ROOT / "robustkit").rglob("*.py"))
 PLUGINS = sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "reports").rglob("*.py")])
 HEAVY = {
-    "cv2", "jinja2", "lightning_fabric", "matplotlib", "numpy", "PIL", "pyarrow", "pydantic", "rapidfuzz", "safetensors",
-    "scipy", "torch",
+    "cv2", "jinja2", "lightning_fabric", "matplotlib", "numpy", "PIL", "pyarrow", "pydantic", "rapidfuzz",
+    "safetensors", "scipy", "torch",
 }  # fmt: skip
 
 
