@@ -57,7 +57,7 @@ class Corruption(ABC):
         """Return the degraded values, not yet clipped.
 
         Args:
-            values: (N, C, H, W) in `dtype`, from 0 to `scale`; a new tensor that may be changed.
+            values: (N, C, H, W) in `dtype`, from 0 to `scale`. Floats are a new tensor that may be changed.
             drawn: what `draw` returned for these samples.
             constants: the row of their severity.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,15 +79,20 @@ def line(radius: int, sigma: float, angle: float) -> Line:
     [0, 1, 2]
     """
     width = 2 * radius + 1
+    down, right = width * np.sin(np.deg2rad(angle)), width * np.cos(np.deg2rad(angle))
+    length, taps = math.hypot(down, right), np.arange(width)
+    return Line(
+        weights=_weights(width, sigma),
+        down=np.ceil(taps * down / length - 0.5).astype(int).tolist(),
+        right=np.ceil(taps * right / length - 0.5).astype(int).tolist(),
+    )
+
+
+@lru_cache(maxsize=64)
+def _weights(width: int, sigma: float) -> list[float]:
     density = np.exp(-(np.arange(width) ** 2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
     weights: list[float] = (density / np.sum(density)).tolist()
-    down, right = width * np.sin(np.deg2rad(angle)), width * np.cos(np.deg2rad(angle))
-    length = math.hypot(down, right)
-    return Line(
-        weights=weights,
-        down=[math.ceil(tap * down / length - 0.5) for tap in range(width)],
-        right=[math.ceil(tap * right / length - 0.5) for tap in range(width)],
-    )
+    return weights
 
 
 def smear(
@@ -143,12 +149,14 @@ def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
     height, width = field.shape[2:]
 
     def averaged(planes: Tensor) -> Tensor:
-        padded = functional.pad(planes, (left, right, top, bottom), mode="replicate")
-        total, product = torch.zeros_like(planes, dtype=sums), torch.empty_like(planes)
+        # By numpy, whose calls cost less: for small images, there are more calls than there is work.
+        padded = functional.pad(planes, (left, right, top, bottom), mode="replicate").numpy()
+        total = torch.zeros_like(planes, dtype=sums)
+        held, product = total.numpy(), np.empty(planes.shape)
         for weight, down, across in zip(*path, strict=True):
             view = padded[:, :, top + down : top + down + height, left + across : left + across + width]
             # The product is in double precision; what is held may be less.
-            torch.add(total, torch.mul(view, weight, out=product), out=total)
+            np.add(held, np.multiply(view, weight, out=product), out=held, casting="same_kind")
         return total
 
     return by_planes(field, averaged)

@@ -21,7 +21,7 @@ def divide_(values: Tensor, number: float) -> Tensor:
 
 
 def to_values(images: Tensor, dtype: torch.dtype, scale: int) -> Tensor:
-    """Return a new tensor of values from 0 to `scale`.
+    """Return a new tensor of values from 0 to `scale`; where whole levels are wanted and given, the images themselves.
 
     Args:
         images: uint8 in 0..255, or float in [0, 1].
@@ -36,7 +36,7 @@ def to_values(images: Tensor, dtype: torch.dtype, scale: int) -> Tensor:
     """
     if images.dtype == torch.uint8:
         if scale == WHITE:
-            return images.to(dtype, copy=True)
+            return images.to(dtype)
         # Divided in float64 and then rounded, as the references do it.
         return divide_(images.to(torch.float64), WHITE).to(dtype)
     if not images.is_floating_point():
