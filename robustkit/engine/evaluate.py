@@ -139,6 +139,8 @@ class Evaluator:
         self._conditions = {condition.text: condition for condition in plan.conditions}
         self._cells = {cell.key: cell for cell in plan.cells}
         self._built: dict[str, Any] = {}
+        # Reading and converting the clean images would be for nothing where no metric looks at them.
+        self._compared = any(metric.needs_model for metric in plan.metrics.values())
 
     def __call__(self, task: Task) -> list[Committed]:
         """Compute and store one task.
@@ -205,10 +207,8 @@ class Evaluator:
 
     def _read(self, condition: Condition, chosen: NDArray[np.int64]) -> Batch:
         dataset, device = self._plan.dataset, self._plan.device
-        compared = any(metric.needs_model for metric in self._plan.metrics.values())
         inputs = read_inputs(condition.stored.dataset if condition.stored else dataset, chosen, device)
-        # Decoding the clean images of a stored condition would be for nothing where no metric looks at them.
-        clean = read_inputs(dataset, chosen, device) if condition.stored and compared else inputs
+        clean = read_inputs(dataset, chosen, device) if condition.stored and self._compared else inputs
         return Batch(
             # A copy: what a plugin writes into its keys must not reach the plan.
             ids=torch.from_numpy(chosen.copy()).to(device),
@@ -220,18 +220,18 @@ class Evaluator:
     def _evaluate(self, task: Task, name: str, batch: Batch, degraded: Degraded, measurement: Measurement) -> Columns:
         model, condition = self._plan.models[name], self._conditions[task.condition]
         with self._timer.section("data"):
-            labels, clean = model.translate(batch.labels), to_model(batch.clean)
+            labels, inputs = model.translate(batch.labels), to_model(degraded.inputs)
+            same = degraded.inputs is batch.clean or not self._compared
+            clean = inputs if same else to_model(batch.clean)
         columns: Columns = {"id": batch.ids.cpu().numpy(), "label": labels.cpu().numpy(), **degraded.columns}
+        # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
+        seen = degraded.inputs
         if condition.threat_model is not None:
             with self._timer.section("attack", condition.component, samples=len(batch.ids)):
                 inputs, found = self._attack(task, name, batch.ids, clean, labels)
-            columns |= found
-        else:
-            with self._timer.section("data"):
-                inputs = clean if degraded.inputs is batch.clean else to_model(degraded.inputs)
+            seen, columns = inputs, columns | found
         with self._timer.section("store"):
-            # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
-            columns["input_hash"] = hash_batch(inputs if condition.threat_model is not None else degraded.inputs)
+            columns["input_hash"] = hash_batch(seen)
         with self._timer.section("metrics"):
             logits = measurement.logits(inputs, clean, labels, batch.ids, task.seed)
             columns |= describe_outputs(logits, labels, batch.ids)
