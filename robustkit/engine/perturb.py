@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -44,10 +43,7 @@ def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severit
 
 def _blocks(images: Tensor) -> list[slice]:
     values = _BLOCK.get(images.device.type, _LARGE_BLOCK)
-    most = max(1, values // max(1, images.shape[1:].numel()))
-    # Equal parts: a small rest costs as many calls, and larger blocks fit the cache less well.
-    count = max(1, math.ceil(len(images) / most))
-    size = max(1, math.ceil(len(images) / count))
+    size = max(1, values // max(1, images.shape[1:].numel()))
     return [slice(start, start + size) for start in range(0, len(images), size)]
 
 

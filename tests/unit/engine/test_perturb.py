@@ -70,17 +70,3 @@ def test_floats_outside_the_range_are_refused(value: float) -> None:
 
 def test_uint8_becomes_the_unit_range() -> None:
     assert to_model(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0.0, 0.2, 1.0])
-
-
-@pytest.mark.parametrize(("n", "side", "sizes"), [(128, 32, [64, 64]), (5, 224, [2, 2, 1]), (3, 8, [3]), (0, 8, [])])
-def test_large_batches_are_worked_off_in_equal_blocks(n: int, side: int, sizes: list[int]) -> None:
-    seen = []
-
-    class Seen(Darker):
-        def apply(self, images: Tensor, draws: Any) -> Tensor:
-            seen.append(len(images))
-            return images
-
-    images = torch.zeros(n, 3, side, side, dtype=torch.uint8)
-    assert torch.equal(perturb(Seen(), images, keys(n), 1.0), images)
-    assert seen == sizes
