@@ -180,3 +180,13 @@ def test_texts_too(tmp_path: Path) -> None:
     sections = profile_of(evaluate(config, out=tmp_path / "run", profile=True))["sections"]
     assert sections["perturbation"]["parts"]["textnoise/keyboard"]["samples"] == 20
     assert all(sections[name]["wall_s"] > 0 for name in SECTIONS if name != "attack")
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_sections_add_up_and_no_result_changes(config: dict[str, Any], tmp_path: Path) -> None:
+    config["device"] = "cuda"
+    profile = profile_of(evaluate(config, out=tmp_path / "timed", profile=True))
+    assert sum(spent["wall_s"] for spent in profile["sections"].values()) == pytest.approx(profile["wall_s"], abs=1e-4)
+    assert all(spent["wall_s"] > 0 for spent in profile["sections"].values())
+    evaluate(config, out=tmp_path / "plain")
+    assert results(tmp_path / "timed") == results(tmp_path / "plain")
