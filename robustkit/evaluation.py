@@ -11,6 +11,7 @@ from typing import Any, cast
 from robustkit.analysis.aggregate import results_table
 from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
+from robustkit.engine.device import pick_device
 from robustkit.engine.estimates import checked_estimates
 from robustkit.engine.executors import Executor
 from robustkit.engine.grid import digest
@@ -18,6 +19,7 @@ from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
 from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
+from robustkit.engine.timer import UNTIMED, Timer
 from robustkit.errors import RobustkitError
 from robustkit.host import Host, load_host
 from robustkit.protocols import ModelMetric, RecordMetric
@@ -35,6 +37,7 @@ class Evaluation:
         failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
         outcome: how many chunks were computed and reused.
+        profile: where the time went, as in the manifest; None where nobody asked.
     """
 
     folder: RunFolder
@@ -42,6 +45,7 @@ class Evaluation:
     failures: list[dict[str, Any]]
     files: list[Path]
     outcome: Outcome
+    profile: dict[str, Any] | None = None
 
 
 def evaluate(
@@ -52,6 +56,7 @@ def evaluate(
     host: Host | None = None,
     observer: Observer | None = None,
     executor: Executor | None = None,
+    profile: bool = False,
 ) -> Evaluation:
     """Run an evaluation and return its results.
 
@@ -63,6 +68,8 @@ def evaluate(
         out: the run folder; by default a new one below `runs/`.
         resume: continue the run in `out`, or without `out` the newest run below `runs/` with the same identity. Where
             there is none, a new run begins.
+        profile: measure where the time goes; changes no result. What an executor computes in other processes is
+            measured as waiting.
 
     Raises:
         ConfigError: the configuration is wrong, or `out` holds another run.
@@ -72,17 +79,20 @@ def evaluate(
     """
     config = config if isinstance(config, RunConfig) else parse_config(config)
     host = host or load_host(include=config.include)
-    plan = make_plan(config, host)
-    name, identity = next(iter(plan.models)), plan.identity
-    wanted = Wanted(kind="evaluation", name=name, identity=identity, digest=digest(identity))
-    folder = choose_folder(RunFolder, wanted, out, resume)
-    manifest = _open_manifest(plan, host, folder)
+    timer = Timer(pick_device(config.device)) if profile else UNTIMED
+    with timer.section("plan"):
+        plan = make_plan(config, host)
+        name, identity = next(iter(plan.models)), plan.identity
+        wanted = Wanted(kind="evaluation", name=name, identity=identity, digest=digest(identity))
+        folder = choose_folder(RunFolder, wanted, out, resume)
+        manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
-        outcome = execute(plan, folder, observer or Unobserved(), executor)
-        checks = check_rates(plan, folder)
-        valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
-        results = results_table(folder, valid, *_estimators(plan), outcome.failures)
-        files = folder.write_results(results.rows)
+        outcome = execute(plan, folder, observer or Unobserved(), executor, timer)
+        with timer.section("results"):
+            checks = check_rates(plan, folder)
+            valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
+            results = results_table(folder, valid, *_estimators(plan), outcome.failures)
+            files = folder.write_results(results.rows)
         failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
         for name, interval in results.intervals.items():
             manifest["metrics"][name]["interval"] = interval
@@ -93,6 +103,8 @@ def evaluate(
             "notes": [*plan.model_notes, *results.notes],
             "checks": checks,
         }
+        if isinstance(timer, Timer):
+            manifest["profile"] = timer.profile(len(outcome.cells), outcome.samples)
         folder.write_manifest(manifest)
     return Evaluation(
         folder=folder,
@@ -100,6 +112,7 @@ def evaluate(
         failures=failures,
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
+        profile=manifest.get("profile"),
     )
 
 

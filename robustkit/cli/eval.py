@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     metavar="METRIC=VALUE",
     help="Exit with 1 if any row of the metric is below. Repeatable.",
 )
+@click.option("--profile", is_flag=True, help="Show where the time goes, also in manifest and --json.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @json_option
 @plugin_options
@@ -114,7 +115,8 @@ def command(**options: Any) -> int:
     out = Path(options["out"]) if options["out"] else None
     observer = make_progress(options["quiet"])
     with only_results_on_stdout():
-        done = evaluate(config, host=host, observer=observer, out=out, resume=options["resume"])
+        flags = {key: options[key] for key in ("resume", "profile")}
+        done = evaluate(config, host=host, observer=observer, out=out, **flags)
     missed = _missed(gates, done.rows)
     _print(done, missed, options["as_json"])
     if done.failures:
@@ -226,12 +228,17 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
         result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
         result |= {"failures": done.failures} if done.failures else {}
         result |= {"failed_gates": missed} if missed else {}
+        result |= {"profile": done.profile} if done.profile else {}
         click.echo(json.dumps(result, allow_nan=False))
     else:
         from robustkit.cli.table import results_by_condition
 
         click.echo(results_by_condition(done.rows), err=True, nl=False)
         click.echo(str(done.folder.path))
+    if done.profile:
+        from robustkit.cli.profile import profile_table
+
+        click.echo(profile_table(done.profile), err=True, nl=False)
     for failure in done.failures:
         click.echo(f"robustkit: no result: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
     if done.failures:

@@ -17,6 +17,7 @@ from robustkit.engine.inputs import Inputs
 from robustkit.engine.outputs import hash_inputs
 from robustkit.engine.perturb import perturb
 from robustkit.engine.seeds import Keys
+from robustkit.engine.timer import UNTIMED, Timer, Untimed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +33,27 @@ class Degraded:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def degrade(condition: Condition, implementation: Any, inputs: Inputs, keys: Keys) -> Degraded:
+def degrade(
+    condition: Condition, implementation: Any, inputs: Inputs, keys: Keys, timer: Timer | Untimed = UNTIMED
+) -> Degraded:
     """Return the batch as the condition leaves it; clean and stored batches and those to be attacked stay as they are.
+
+    Args:
+        condition: what is to be done.
+        implementation: its perturbation, if it has one.
+        inputs: the batch, as it is stored.
+        keys: one a sample.
+        timer: is charged with perturbations.
 
     Raises:
         PluginError: the perturbation does not keep its contract.
     """
     if condition.kind != "perturbation" or condition.severity is None or condition.stored is not None:
         return Degraded(inputs=inputs)
-    if isinstance(inputs, Tensor):
-        with torch.no_grad():
+    with timer.section("perturbation", condition.component, samples=len(inputs)), torch.no_grad():
+        if isinstance(inputs, Tensor):
             return Degraded(inputs=perturb(implementation, inputs, keys, condition.severity))
-    found = degrade_texts(implementation, inputs, keys, condition.severity)
+        found = degrade_texts(implementation, inputs, keys, condition.severity)
     return Degraded(inputs=found.texts, columns={"cer": found.cer, "edits": np.asarray(found.log, dtype=object)})
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robustkit.components import ThreatModel
 from robustkit.engine.adversarial import attack_batch
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.degrade import Degraded, condition_keys, degrade, hash_batch
@@ -21,6 +22,7 @@ from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
 from robustkit.engine.metrics import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
+from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.errors import RobustkitError
 from robustkit.host.validate import build
 from robustkit.store import RunFolder
@@ -120,15 +122,25 @@ class Evaluator:
         plan: with the models on the device that computes.
         folder: where finished chunks go.
         stepped: is told about each batch of each model but the last, with which the chunk is stored.
+        timer: is charged with what is done.
     """
 
-    def __init__(self, plan: Plan, folder: RunFolder, stepped: Callable[[Step], None] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        stepped: Callable[[Step], None] | None = None,
+        timer: Timer | Untimed = UNTIMED,
+    ) -> None:
         self._folder = folder
         self._stepped = stepped
+        self._timer = timer
         self._plan = plan
         self._conditions = {condition.text: condition for condition in plan.conditions}
         self._cells = {cell.key: cell for cell in plan.cells}
         self._built: dict[str, Any] = {}
+        # Reading and converting the clean images would be for nothing where no metric looks at them.
+        self._compared = any(metric.needs_model for metric in plan.metrics.values())
 
     def __call__(self, task: Task) -> list[Committed]:
         """Compute and store one task.
@@ -142,10 +154,11 @@ class Evaluator:
         condition = self._conditions[task.condition]
         parts: dict[str, list[Columns]] = {model: [] for model in task.cells}
         failed: dict[str, Committed] = {}
-        measured = {
-            model: Measurement(self._plan.metrics, self._plan.models[model].classifier, condition)
-            for model in task.cells
-        }
+        with self._timer.section("metrics"):
+            measured = {
+                model: Measurement(self._plan.metrics, self._plan.models[model].classifier, condition, self._timer)
+                for model in task.cells
+            }
         for batch in self._batches(condition, self._plan.chunks[task.chunk]):
             try:
                 degraded = degrade(
@@ -153,6 +166,7 @@ class Evaluator:
                     self._implementation(condition),
                     batch.inputs,
                     condition_keys(condition, task.seed, batch.ids),
+                    self._timer,
                 )
             except (Exception, SystemExit) as error:
                 return [_failure(task, model, error) for model in task.cells]
@@ -184,48 +198,60 @@ class Evaluator:
         return min(size, ATTACK_BATCH)
 
     def _batches(self, condition: Condition, ids: NDArray[np.int64]) -> Iterator[Batch]:
-        dataset, device, size = self._plan.dataset, self._plan.device, self._size(condition)
-        compared = any(metric.needs_model for metric in self._plan.metrics.values())
+        size = self._size(condition)
         for start in range(0, len(ids), size):
             chosen = ids[start : start + size]
-            inputs = read_inputs(condition.stored.dataset if condition.stored else dataset, chosen, device)
-            # Decoding the clean images of a stored condition would be for nothing where no metric looks at them.
-            clean = read_inputs(dataset, chosen, device) if condition.stored and compared else inputs
-            yield Batch(
-                # A copy: what a plugin writes into its keys must not reach the plan.
-                ids=torch.from_numpy(chosen.copy()).to(device),
-                inputs=inputs,
-                clean=clean,
-                labels=read_labels(dataset, chosen, device),
-            )
+            with self._timer.section("data", samples=len(chosen)):
+                batch = self._read(condition, chosen)
+            yield batch
+
+    def _read(self, condition: Condition, chosen: NDArray[np.int64]) -> Batch:
+        dataset, device = self._plan.dataset, self._plan.device
+        inputs = read_inputs(condition.stored.dataset if condition.stored else dataset, chosen, device)
+        clean = read_inputs(dataset, chosen, device) if condition.stored and self._compared else inputs
+        return Batch(
+            # A copy: what a plugin writes into its keys must not reach the plan.
+            ids=torch.from_numpy(chosen.copy()).to(device),
+            inputs=inputs,
+            clean=clean,
+            labels=read_labels(dataset, chosen, device),
+        )
 
     def _evaluate(self, task: Task, name: str, batch: Batch, degraded: Degraded, measurement: Measurement) -> Columns:
         model, condition = self._plan.models[name], self._conditions[task.condition]
-        labels, clean = model.translate(batch.labels), to_model(batch.clean)
+        with self._timer.section("data"):
+            labels, inputs = model.translate(batch.labels), to_model(degraded.inputs)
+            same = degraded.inputs is batch.clean or not self._compared
+            clean = inputs if same else to_model(batch.clean)
         columns: Columns = {"id": batch.ids.cpu().numpy(), "label": labels.cpu().numpy(), **degraded.columns}
-        inputs: Inputs
+        # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
+        seen = degraded.inputs
         if condition.threat_model is not None:
-            inputs, found = attack_batch(
-                self._implementation(condition),
-                cast("Classifier", model.classifier),
-                cast("Tensor", clean),
-                labels,
-                condition.threat_model,
-                condition_keys(condition, task.seed, batch.ids),
-                condition.component,
-            )
-            columns |= found
-            columns["input_hash"] = hash_batch(inputs)
-        else:
-            inputs = clean if degraded.inputs is batch.clean else to_model(degraded.inputs)
-            # What is stored as uint8 is hashed as uint8: those are the bytes that a reader can compare.
-            columns["input_hash"] = hash_batch(degraded.inputs)
-        columns |= describe_outputs(measurement.logits(inputs, clean, labels, batch.ids, task.seed), labels, batch.ids)
+            with self._timer.section("attack", condition.component, samples=len(batch.ids)):
+                inputs, found = self._attack(task, name, batch.ids, clean, labels)
+            seen, columns = inputs, columns | found
+        with self._timer.section("store"):
+            columns["input_hash"] = hash_batch(seen)
+        with self._timer.section("metrics"):
+            logits = measurement.logits(inputs, clean, labels, batch.ids, task.seed)
+            columns |= describe_outputs(logits, labels, batch.ids)
         if "broken_by" in columns:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
             columns["broken_by"][broken] = condition.component
         return columns
+
+    def _attack(self, task: Task, name: str, ids: Tensor, clean: Inputs, labels: Tensor) -> tuple[Inputs, Columns]:
+        condition = self._conditions[task.condition]
+        return attack_batch(
+            self._implementation(condition),
+            cast("Classifier", self._plan.models[name].classifier),
+            cast("Tensor", clean),
+            labels,
+            cast("ThreatModel", condition.threat_model),
+            condition_keys(condition, task.seed, ids),
+            condition.component,
+        )
 
     def _implementation(self, condition: Condition) -> Any:
         if condition.entry is None:
@@ -237,10 +263,13 @@ class Evaluator:
     def _commit(self, task: Task, model: str, parts: list[Columns], measurement: Measurement) -> Committed:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         key = task.cells[model]
-        for name, state in measurement.states().items():
-            # Before the records: where these are stored, so is everything that was measured with them.
-            self._folder.commit_measure(self._plan.metrics[name].key(self._cells[key]), task.chunk, state)
-        self._folder.commit_chunk(key, task.chunk, columns)
+        with self._timer.section("metrics"):
+            states = measurement.states()
+        with self._timer.section("store"):
+            for name, state in states.items():
+                # Before the records: where these are stored, so is everything that was measured with them.
+                self._folder.commit_measure(self._plan.metrics[name].key(self._cells[key]), task.chunk, state)
+            self._folder.commit_chunk(key, task.chunk, columns)
         correct = int((columns["prediction"] == columns["label"]).sum())
         errors = {name: _describe(error) for name, error in measurement.failures.items()}
         return _row(task, model, n=len(columns["id"]), correct=correct, metric_errors=errors)

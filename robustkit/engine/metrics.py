@@ -21,6 +21,7 @@ from robustkit.engine.inputs import Inputs
 from robustkit.engine.seeds import Keys
 from robustkit.engine.source_digest import package_digest
 from robustkit.engine.text_classifier import TextClassifier
+from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.errors import ConfigError, DataError, PluginError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
@@ -129,15 +130,28 @@ def _choose(text: str, host: Host, modality: Modality | None, shape: tuple[int, 
 class Measurement:
     """Measures, batch by batch, what the metrics of one cell need of the model.
 
+    Args:
+        metrics: of the run.
+        model: of the cell.
+        condition: of the cell.
+        timer: is charged with the model's forward passes, apart from what else is done here.
+
     Attributes:
         failures: by metric, why it has no state for this chunk.
     """
 
-    def __init__(self, metrics: Mapping[str, ChosenMetric], model: WrappedModel, condition: Condition) -> None:
+    def __init__(
+        self,
+        metrics: Mapping[str, ChosenMetric],
+        model: WrappedModel,
+        condition: Condition,
+        timer: Timer | Untimed = UNTIMED,
+    ) -> None:
         self._metrics = {
             name: metric for name, metric in metrics.items() if metric.needs_model and metric.applies_to(condition)
         }
         self._model = model
+        self._timer = timer
         self._layers = layers_of(self._metrics, model)
         # Each has a model of its own: what a metric does to it, no result and no other metric can see.
         self._lent = {name: _copy(model, name) for name in self._metrics}
@@ -157,7 +171,8 @@ class Measurement:
         layers = tuple(dict.fromkeys(layer for found in self._layers.values() for layer in found))
         unusable: dict[str, str] = {}
         with torch.no_grad(), capture_features(self._model, layers, unusable) as found:
-            logits: Tensor = self._model(inputs)
+            with self._timer.section("forward", samples=len(inputs)):
+                logits: Tensor = self._model(inputs)
             features = clean_features = _usable(found, layers, len(inputs), unusable)
             if layers and clean is not inputs:
                 found.clear()

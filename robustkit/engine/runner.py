@@ -13,6 +13,7 @@ from robustkit.engine.evaluate import Committed, Evaluator, Step, Task
 from robustkit.engine.executors import Executor, InProcess
 from robustkit.engine.grid import Cell
 from robustkit.engine.plan import Plan, make_plan
+from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.host import load_host
 from robustkit.store import RunFolder
 
@@ -67,12 +68,16 @@ class Outcome:
     Attributes:
         computed: chunks computed now.
         reused: chunks that were stored already.
+        cells: keys of those of which something was computed now.
+        samples: computed now, of all cells together.
         failures: by cell key, why a cell has no result.
         metric_failures: by cell key and metric, why a metric could not be measured.
     """
 
     computed: int = 0
     reused: int = 0
+    cells: set[str] = field(default_factory=set)
+    samples: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     metric_failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -105,26 +110,42 @@ class Worker:
         return {"config": self.config, "folder": self.folder, "evaluator": None}
 
 
-def execute(plan: Plan, folder: RunFolder, observer: Observer, executor: Executor | None = None) -> Outcome:
+def execute(
+    plan: Plan,
+    folder: RunFolder,
+    observer: Observer,
+    executor: Executor | None = None,
+    timer: Timer | Untimed = UNTIMED,
+) -> Outcome:
     """Compute and store what the folder lacks.
+
+    Args:
+        plan: what is to be computed.
+        folder: where it is stored.
+        observer: is told about the progress.
+        executor: who computes; by default this process.
+        timer: is charged with what is done in this process.
 
     Raises:
         RunError: a result cannot be stored.
         DataError: a sample cannot be read.
     """
-    folder.clean_up()
-    missing = _missing(plan, folder)
+    with timer.section("store"):
+        folder.clean_up()
+        missing = _missing(plan, folder)
     total = len(plan.cells) * len(plan.chunks)
     outcome = Outcome(reused=total - sum(len(chunks) for chunks in missing.values()))
     folder.log("started", total=total, reused=outcome.reused)
     for note in plan.notes:
         observer.noted(note)
     observer.started(total, outcome.reused)
-    worker = Worker(config=plan.config, folder=folder, evaluator=Evaluator(plan, folder, observer.stepped))
+    evaluator = Evaluator(plan, folder, observer.stepped, timer)
+    worker = Worker(config=plan.config, folder=folder, evaluator=evaluator)
     try:
         for rows in (executor or InProcess()).map(worker, _tasks(plan, missing, outcome)):
             for row in rows:
-                _take(row, folder, outcome)
+                with timer.section("store"):
+                    _take(row, folder, outcome)
                 observer.committed(row)
     finally:
         observer.finished()
@@ -175,6 +196,8 @@ def _take(row: Committed, folder: RunFolder, outcome: Outcome) -> None:
         folder.log("failed", **facts, error=row.error, details=row.details)
     else:
         outcome.computed += 1
+        outcome.samples += row.n
+        outcome.cells.add(row.key)
         folder.log("committed", **facts, n=row.n)
     for metric, error in row.metric_errors.items():
         outcome.metric_failures[row.key, metric] = error

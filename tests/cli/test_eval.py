@@ -285,6 +285,27 @@ def test_init_writes_a_configuration_that_runs(robustkit: Any, small: Any, tmp_p
     assert len(result.json["results"]) == 6
 
 
+def test_profile_shows_where_the_time_went_and_changes_nothing(robustkit: Any, small: Any, tmp_path: Path) -> None:
+    command = ["eval", *small.arguments, "-p", "gaussian-noise:severity=1..2"]
+    timed = robustkit(*command, "-o", tmp_path / "timed", "--profile", "-q")
+    assert timed.code == 0
+    assert timed.out.strip() == str(tmp_path / "timed")
+    heading, columns, *lines = timed.err[timed.err.index("Time of this run") :].splitlines()
+    assert heading.startswith("Time of this run: 3 cells (")
+    assert heading.endswith("/s), 180 samples")
+    assert columns.split() == ["wall", "s", "share", "CPU", "s", "samples/s"]
+    shown = ["plan", "data", "perturbation", "corruptions/gaussian-noise"]
+    assert [line.split()[0] for line in lines] == [*shown, "forward", "metrics", "store", "results", "other", "total"]
+    assert robustkit(*command, "-o", tmp_path / "plain").code == 0
+    assert tree(tmp_path / "timed") == tree(tmp_path / "plain")
+    as_json = robustkit(*command, "--profile", "--json")
+    parsed = as_json.json
+    assert set(parsed) == {"run", "results", "profile"}
+    assert parsed["profile"]["samples"] == 180
+    assert parsed["profile"] == json.loads((Path(tmp_path) / parsed["run"] / "manifest.json").read_text())["profile"]
+    assert "Time of this run: 3 cells" in as_json.err
+
+
 @pytest.mark.shared
 def test_published_resnet20_reaches_its_known_accuracy(robustkit: Any, shared: Path) -> None:
     """1627 of 2,000: the number that the data's README states, computed by its authors' own code."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +14,7 @@ from robustkit.errors import DataError
 
 LEVEL = 0.95
 _BLOCK = 1 << 20  # counts drawn at once: 8 MiB, about what a processor's cache holds
+_KEPT = 1 << 26  # counts that are kept for the next interval: 64 MiB
 
 
 def wilson_interval(successes: int, n: int) -> tuple[float, float]:
@@ -130,13 +133,24 @@ def bootstrap_interval(
             f"expected n >= 1 and resamples >= 1, got n={n}, resamples={resamples}",
             "a bootstrap needs at least one sample and one resample",
         )
-    rng = np.random.default_rng(seed)
-    rows = max(1, _BLOCK // n)
-    blocks = [statistic(_draw_counts(rng, min(rows, resamples - done), n)) for done in range(0, resamples, rows)]
-    low, high = np.quantile(np.concatenate(blocks), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    drawn = (n, resamples, seed, max(1, _BLOCK // n))
+    blocks: Iterable[NDArray[Any]] = _kept_counts(*drawn) if n * resamples <= _KEPT else _draw_counts(*drawn)
+    values = np.concatenate([statistic(counts.astype(np.float64)) for counts in blocks])
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def _draw_counts(rng: np.random.Generator, rows: int, n: int) -> NDArray[np.float64]:
-    drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
-    return np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+def _draw_counts(n: int, resamples: int, seed: int, rows: int) -> Iterator[NDArray[Any]]:
+    """Yield how often each unit was drawn, in blocks of so many resamples."""
+    rng = np.random.default_rng(seed)
+    for done in range(0, resamples, rows):
+        size = min(rows, resamples - done)
+        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        yield counts.astype(np.min_scalar_type(counts.max()))
+
+
+@lru_cache(maxsize=1)
+def _kept_counts(n: int, resamples: int, seed: int, rows: int) -> tuple[NDArray[Any], ...]:
+    """Return what `_draw_counts` yields; all cells of a run, with as many samples each, ask for the same."""
+    return tuple(_draw_counts(n, resamples, seed, rows))

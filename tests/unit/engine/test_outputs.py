@@ -65,6 +65,14 @@ def test_the_hash_sees_one_changed_level_and_swapped_pixels() -> None:
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_the_hash_leaves_what_it_hashes_as_it_is(dtype: torch.dtype) -> None:
+    images = torch.arange(24).reshape(2, 3, 2, 2).to(dtype)
+    before = images.clone()
+    assert hash_inputs(images).tolist() == hash_inputs(images).tolist()
+    assert torch.equal(images, before)
+
+
 def test_the_hash_equals_the_sum_in_arbitrary_precision() -> None:
     weights = [int(word) | 1 for word in np.random.Philox(key=0x726F627573746B6974).random_raw(4)]
     expected = sum((value + 1) * weight for value, weight in zip([0, 7, 255, 3], weights, strict=True)) % 2**64

@@ -133,6 +133,33 @@ def test_bootstrap_repeats_itself_and_depends_on_its_seed():
     assert once != other
 
 
+def test_bootstrap_counts_that_are_kept_are_those_that_would_be_drawn(monkeypatch):
+    def once():
+        seen = []
+        robustkit.bootstrap_interval(lambda counts: seen.append(counts.copy()) or counts[:, 0], 40, resamples=20)
+        return np.concatenate(seen)
+
+    kept, again = once(), once()
+    monkeypatch.setattr("robustkit.analysis.statistics.intervals._KEPT", 799)
+    drawn = once()
+    rng = np.random.default_rng(0)
+    by_hand = [np.bincount(row, minlength=40) for row in rng.integers(40, size=(20, 40))]
+    for counts in (kept, again, drawn):
+        assert counts.dtype == np.float64
+        assert np.array_equal(counts, by_hand)
+
+
+def test_a_bootstrap_statistic_that_changes_its_counts_changes_no_other_interval():
+    def vandal(counts):
+        counts *= 0
+        return counts[:, 0]
+
+    statistic = weighted_mean(np.arange(30.0))
+    before = robustkit.bootstrap_interval(statistic, 30)
+    assert robustkit.bootstrap_interval(vandal, 30) == (0.0, 0.0)
+    assert robustkit.bootstrap_interval(statistic, 30) == before
+
+
 def test_bootstrap_leaves_the_global_generator_alone():
     np.random.seed(1)
     before = np.random.get_state()[1].copy()
