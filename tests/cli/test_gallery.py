@@ -68,8 +68,8 @@ def test_several_are_drawn_one_below_the_other(robustkit: Any, coloured: Path, t
     assert result.json == {
         "figure": "sheet.png",
         "perturbations": [
-            "corruptions/contrast:mode=reference,profile=cifar",
-            "corruptions/brightness:mode=reference,profile=cifar",
+            "corruptions/contrast:mode=reference,profile=cifar,storage-jpeg=0",
+            "corruptions/brightness:mode=reference,profile=cifar,storage-jpeg=0",
         ],
         "samples": [7],
     }
