@@ -234,7 +234,9 @@ def test_the_manifest_says_what_was_written_and_how(write: Any, data: Path) -> N
 
 def test_the_digest_of_a_folder_is_what_sha256sum_says(write: Any, folder: Path) -> None:
     done = write(data=str(folder), perturbation=["fog:severity=2"])
-    command = "find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum"
+    (done.path / "fog" / "2" / "n00" / ".DS_Store").write_text("of a file manager")
+    page = (Path(__file__).parents[3] / "docs" / "corrupting-data.md").read_text("utf8")
+    command = page.partition("cd fog/3 && ")[2].partition("\n")[0]
     printed = subprocess.run(
         command, shell=True, cwd=done.path / "fog" / "2", capture_output=True, text=True, check=True
     ).stdout
@@ -285,9 +287,41 @@ def test_an_array_of_another_length_or_one_that_is_not_listed_is_refused(host: H
         plan_of(host, model, done)
 
 
+def test_a_part_that_is_gone_is_said_where_all_are_wanted(host: Host, write: Any, model: Any, folder: Path) -> None:
+    done = write()
+    (done.path / "fog.npy").unlink()
+    with pytest.raises(DataError, match=r"manifest\.json lists fog\.npy, which is not there") as error:
+        plan_of(host, model, done)
+    assert "-p" in error.value.hint
+    plan_of(host, model, done, perturbation=["gaussian-noise"])
+    done = write("files", data=str(folder), perturbation=["fog:severity=[2,3]"])
+    shutil.rmtree(done.path / "fog" / "3")
+    with pytest.raises(DataError, match="lists fog/3, which is not there"):
+        plan_of(host, model, done)
+
+
+def test_foreign_files_in_a_folder_of_a_set(host: Host, write: Any, model: Any, folder: Path) -> None:
+    done = write(data=str(folder), perturbation=["fog:severity=2"])
+    for hidden in (".DS_Store", "n00/._ILSVRC_0001.png"):
+        (done.path / "fog" / "2" / hidden).write_text("of a file manager")
+    plan_of(host, model, done)
+    (done.path / "fog" / "2" / "n00" / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match=r"fog/2: expected 12 files, as manifest\.json says, got 13") as error:
+        plan_of(host, model, done)
+    assert "remove" in error.value.hint
+    (done.path / "fog" / "2" / "n00" / "notes.txt").unlink()
+    (done.path / "snow" / "2" / "n00").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"snow/2: expected only parts that manifest\.json lists"):
+        plan_of(host, model, done)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (lambda m: m | {"samples": {"n": 2, "ids": [0]}}, "not as robustkit writes it"),
+        (lambda m: m | {"samples": {"n": 2, "ids": [0, 0.5]}}, "not as robustkit writes it"),
+        (lambda m: m | {"seed": "1"}, "not as robustkit writes it"),
+        (lambda m: m | {"seed": 1.5}, "not as robustkit writes it"),
         (lambda m: m | {"status": "not finished"}, "was not finished"),
         (lambda m: m | {"set_schema": 9}, "schema 1, got 9"),
         (lambda m: m | {"parts": {"fog.npy": {}}}, "not as robustkit writes it"),
