@@ -51,12 +51,14 @@ _PUBLIC = {
         "TrainingBatch",
     ),
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
+    "robustkit.host": ("Host", "load_host"),
     "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
     "robustkit.engine.severity": ("Levels",),
     "robustkit.engine.data": ("open_layout", "open_table"),
     "robustkit.evaluation": ("Evaluation", "evaluate"),
     "robustkit.corrupting": ("CorruptedSet", "corrupt"),
+    "robustkit.perturbing": ("perturb",),
     "robustkit.training.run": ("Training", "train"),
     "robustkit.contextual.agreement": ("agreement",),
     "robustkit.contextual.bases": ("FeatureBasis", "make_basis", "patch_basis", "pixel_basis", "value_basis"),
@@ -156,8 +158,11 @@ if TYPE_CHECKING:
     from robustkit.evaluation import Evaluation as Evaluation
     from robustkit.evaluation import evaluate as evaluate
     from robustkit.hookspecs import hookimpl as hookimpl
+    from robustkit.host import Host as Host
+    from robustkit.host import load_host as load_host
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params
+    from robustkit.perturbing import perturb as perturb
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult
     from robustkit.protocols import CheckpointOptions as CheckpointOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robustkit.config.corrupting import CorruptConfig, parse_corrupting
-from robustkit.engine.corrupt import CorruptionPlan, Watcher, plan_corruption, write_set
+from robustkit.engine.corrupt import CorruptionPlan, Watcher, check_place, plan_corruption, read_earlier, write_set
 from robustkit.host import Host, load_host
 
 
@@ -62,6 +62,8 @@ def corrupt(
         RunError: the disk is full, or another failure to write.
     """
     config = config if isinstance(config, CorruptConfig) else parse_corrupting(config)
+    check_place(out, config.data)
+    read_earlier(out, resume=resume)  # Before the data are read, which takes long where they are many.
     host = host or load_host(include=config.include)
     plan: CorruptionPlan = plan_corruption(config, host)
     manifest = write_set(plan, host, out, resume=resume, watcher=watcher or Unwatched())

@@ -48,21 +48,25 @@ def find_files() -> tuple[Path, ...]:
         PluginError: one is missing, or is another picture.
     """
     named, package = os.environ.get(VARIABLE), installed_package()
-    if not named and package is None:
+    if named:
+        return _files(Path(named).expanduser(), f"in the folder that {VARIABLE} names")
+    if package is None:
         raise PluginError("frost needs the frost photographs, and imagecorruptions is not installed", _HINT)
-    return _files(Path(named) if named else Path(str(package)) / "frost")
+    return _files(package / "frost", "in the installed imagecorruptions")
 
 
 @lru_cache(maxsize=8)
-def _files(folder: Path) -> tuple[Path, ...]:
-    return tuple(_checked(folder / name, digest) for name, digest in FILES.items())
+def _files(folder: Path, where: str) -> tuple[Path, ...]:
+    return tuple(_checked(folder / name, digest, where) for name, digest in FILES.items())
 
 
-def _checked(path: Path, digest: str) -> Path:
+def _checked(path: Path, digest: str, where: str) -> Path:
     try:
         found = sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise PluginError(f"frost: {path} cannot be read: {error.strerror}", _HINT) from error
+        raise PluginError(f"frost: {path} cannot be read: {error.strerror}, {where}", _HINT) from error
     if not found.startswith(digest):
-        raise PluginError(f"frost: {path} is not the published photograph: its sha256 begins with {found[:12]}", _HINT)
+        raise PluginError(
+            f"frost: {path}, {where}, is not the published photograph: its sha256 begins with {found[:12]}", _HINT
+        )
     return path

@@ -27,10 +27,13 @@ def find_baseline(text: str, host: Host) -> CorruptionBaseline:
     run = open_run_baseline(text)
     if run is not None:
         return run
-    raw = parse_shorthand(text)
+    message = f"--baseline: '{text}' is no table, no run folder with a model, and no registered baseline"
+    try:
+        raw = parse_shorthand(text)
+    except ConfigError:
+        raise ConfigError(message, "write RUN/MODEL, a file, or a name of 'robustkit list baselines'") from None
     try:
         entry = host.catalog.find("baseline", raw.pop("name"))
     except ConfigError as error:
-        message = f"--baseline: '{text}' is no table, no run folder with a model, and no registered baseline"
         raise ConfigError(message, error.hint) from None
     return read_baseline(host.build(entry, raw))

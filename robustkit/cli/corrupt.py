@@ -95,7 +95,7 @@ def _dry_run(config: CorruptConfig, host: Host, as_json: bool) -> int:
         return 0
     for text in conditions:
         click.echo(text)
-    size = f", {len(plan.parts) * plan.bytes_of_part / 1e9:.2f} GB" if plan.layout == "npy" else ""
+    size = f", {len(plan.parts) * plan.bytes_of_part / 1e6:.1f} MB" if plan.layout == "npy" else ""
     what = f"{plan.total} images of {plan.dataset_name} in the layout {plan.layout}{size}, on {plan.device}"
     click.echo(f"{len(conditions)} condition(s): {what}", err=True)
     return 0

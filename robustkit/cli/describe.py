@@ -45,9 +45,23 @@ def _find(host: Host, name: str) -> list[Entry]:
             if "ambiguous" in error.message:
                 raise
     if not found:
+        _refuse_tag(host, name)
         known = [text for entry in host.catalog.all() for text in (entry.qualified, entry.component.name)]
         raise ConfigError(f"unknown component '{name}'", did_you_mean(name, known) or "'robustkit list' shows them")
     return found
+
+
+def _refuse_tag(host: Host, name: str) -> None:
+    from robustkit.errors import ConfigError
+    from robustkit.names import normalise
+
+    wanted = normalise(name)
+    kinds = {
+        e.component.kind for e in host.catalog.all() if wanted in {f"{e.plugin}/{tag}" for tag in e.component.tags}
+    }
+    if kinds:
+        use = f"; -p {wanted} stands for all of them" if "perturbation" in kinds else ""
+        raise ConfigError(f"'{name}' is a tag, not a component", f"'robustkit list' shows what carries it{use}")
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

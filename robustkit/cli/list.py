@@ -41,8 +41,9 @@ def command(
     elif rows:
         from robustkit.cli.table import render
 
-        table = render(["kind", "name", "summary"], [[row["kind"], row["name"], row["summary"]] for row in rows])
-        click.echo(table, nl=False)
+        columns = ["kind", "name", "tags", "summary"]
+        cells = [[row["kind"], row["name"], ", ".join(row["tags"]), row["summary"]] for row in rows]
+        click.echo(render(columns, cells), nl=False)
     else:
         click.echo(f"no {chosen or 'component'}s", err=True)
 

@@ -18,6 +18,7 @@ from robustkit.engine.outputs import hash_inputs
 from robustkit.engine.perturb import perturb
 from robustkit.engine.seeds import Keys
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
+from robustkit.errors import PluginError, RobustkitError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,23 @@ def degrade(
             return Degraded(inputs=perturb(implementation, inputs, keys, condition.severity))
         found = degrade_texts(implementation, inputs, keys, condition.severity)
     return Degraded(inputs=found.texts, columns={"cer": found.cer, "edits": np.asarray(found.log, dtype=object)})
+
+
+def degrade_or_blame(condition: Condition, implementation: Any, inputs: Inputs, keys: Keys) -> Degraded:
+    """Return what `degrade` returns; whatever the perturbation raises becomes an error that names its condition.
+
+    Raises:
+        PluginError: the perturbation fails, or does not keep its contract.
+    """
+    try:
+        return degrade(condition, implementation, inputs, keys)
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{condition.text} failed: {type(error).__name__}: {' '.join(str(error).split())}",
+            "this is a defect of the plugin; leave the perturbation out, or mend it",
+        ) from error
 
 
 def condition_keys(condition: Condition, seed: int, ids: Tensor) -> Keys:

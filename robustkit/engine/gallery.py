@@ -13,10 +13,10 @@ from torch import Tensor
 
 from robustkit.config import RunConfig
 from robustkit.engine.data import check_pixels
-from robustkit.engine.degrade import condition_keys, degrade
+from robustkit.engine.degrade import condition_keys, degrade_or_blame
 from robustkit.engine.grid import Condition, expand_conditions
 from robustkit.engine.inputs import modality_of, read_inputs
-from robustkit.errors import ConfigError, PluginError, RobustkitError
+from robustkit.errors import ConfigError
 from robustkit.host import Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import build
@@ -111,15 +111,8 @@ def _families(conditions: Sequence[Condition]) -> dict[str, list[Condition]]:
 
 
 def _apply(condition: Condition, implementation: Any, images: Tensor, ids: Tensor, config: RunConfig) -> Tensor:
-    try:
-        found = degrade(condition, implementation, images, condition_keys(condition, config.seed[0], ids))
-    except RobustkitError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{condition.text} failed: {type(error).__name__}: {error}", "leave it out, or mend its plugin"
-        ) from error
-    return cast("Tensor", found.inputs)
+    keys = condition_keys(condition, config.seed[0], ids)
+    return cast("Tensor", degrade_or_blame(condition, implementation, images, keys).inputs)
 
 
 def _pictures(images: Tensor) -> list[Picture]:

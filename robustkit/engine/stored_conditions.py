@@ -32,9 +32,9 @@ def choose_stored(config: RunConfig, host: Host, stored: StoredSet[Any]) -> list
         DataError: a part cannot be used, or two have one name.
     """
     declared = _declared(host)
-    names = {_component(stored, name, declared): name for name in stored.severities}
-    if len(names) < len(stored.severities):
-        raise DataError(f"{stored.root}: several of {', '.join(stored.severities)} mean the same", "remove all but one")
+    names = _names(stored, declared)
+    if stored.manifest is not None and not config.perturbation:
+        stored.manifest.check_there()
     found: dict[str, Condition] = {}
     for raw in config.perturbation or [{"name": component} for component in names]:
         for component in _asked_for(str(raw["name"]), names, host, stored):
@@ -79,6 +79,17 @@ def _declared(host: Host) -> dict[str, tuple[str, Component]]:
         for entry in host.catalog.all("perturbation")
         if entry.first_party and getattr(entry.component, "modality", "") == "image"
     }
+
+
+def _names(stored: StoredSet[Any], declared: Mapping[str, tuple[str, Component]]) -> dict[str, str]:
+    """Return how the stored corruptions are called on disk, by qualified name."""
+    called: dict[str, list[str]] = {}
+    for name in stored.severities:
+        called.setdefault(_component(stored, name, declared), []).append(name)
+    for names in called.values():
+        if len(names) > 1:
+            raise DataError(f"{stored.root}: {', '.join(names)} mean the same", "remove all but one")
+    return {component: name for component, (name,) in called.items()}
 
 
 def _component(stored: StoredSet[Any], name: str, declared: Mapping[str, tuple[str, Component]]) -> str:
@@ -128,6 +139,8 @@ def _condition(
     stored: StoredSet[Any], component: str, name: str, severity: int, declared: Mapping[str, tuple[str, Component]]
 ) -> Condition:
     manifest = stored.manifest
+    if manifest is not None:
+        manifest.check_listed(stored.key(name, severity))
     known = dict(declared.values())
     return Condition(
         text=f"{component}:source=stored,severity={severity}",

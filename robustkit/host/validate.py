@@ -150,6 +150,10 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
             near = did_you_mean(name, [*known, *sorted(RESERVED)])
             hint = near or (f"it takes {', '.join(known)}" if known else "it takes none")
             raise ConfigError(f"{entry.component.kind} '{entry.qualified}' has no parameter '{key}'", hint)
+        if name in values:
+            raise ConfigError(
+                f"{entry.component.kind} '{entry.qualified}': '{key}' is given twice", "give each parameter once"
+            )
         values[name] = _as_text(entry, name, value) if name in _text_fields(declared) else value
     try:
         return TypeAdapter(declared).validate_python(values)
@@ -159,8 +163,15 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"{entry.component.kind} '{entry.qualified}', parameter '{where}': "
             f"{first['msg']}, got {first.get('input')!r:.60}",
-            f"'robustkit describe {entry.qualified}' shows the parameters",
+            _meant(first) or f"'robustkit describe {entry.qualified}' shows the parameters",
         ) from error
+
+
+def _meant(problem: Mapping[str, Any]) -> str:
+    """Return which of the allowed words a mistyped one may have meant."""
+    if problem["type"] != "literal_error":
+        return ""
+    return did_you_mean(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
 
 
 def _text_fields(declared: type) -> set[str]:

@@ -14,6 +14,8 @@ from robustkit.errors import RunError
 
 TEMPORARY_SUFFIX = ".partial"
 
+_AGAIN = "repeat the command, with --resume where it has that: what was finished is not lost"
+
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that a crash at any moment leaves either the old file, the new file or none.
@@ -64,8 +66,8 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 def storage_error(path: Path, error: OSError) -> RunError:
     """Return the error that tells the user why a file could not be written."""
     hints = {
-        errno.ENOSPC: "free some space and run again with --resume: nothing that was finished is lost",
-        errno.EDQUOT: "free some of your quota and run again with --resume: nothing that was finished is lost",
+        errno.ENOSPC: f"free some space and {_AGAIN}",
+        errno.EDQUOT: f"free some of your quota and {_AGAIN}",
         errno.EROFS: "the file system is read-only; choose another folder with --out",
         errno.EACCES: "you may not write there; choose another folder with --out",
         errno.EPERM: "you may not write there; choose another folder with --out",

@@ -105,6 +105,14 @@ def test_an_allow_list_from_the_environment_leaves_the_rest_out(robustkit: Any, 
     assert "dim/half" in robustkit("list", **env, ROBUSTKIT_PLUGINS="dim").out
 
 
+def test_tags_are_listed_and_a_tag_is_not_described_as_a_component(robustkit: Any) -> None:
+    listed = robustkit("list", "perturbations").out
+    tags = {words[1]: words[2] for words in map(str.split, listed.splitlines()[2:]) if words[0] == "perturbation"}
+    assert (tags["corruptions/fog"], tags["corruptions/spatter"]) == ("common", "extra")
+    result = robustkit("describe", "corruptions/Common")
+    result.assert_error(2, "'corruptions/Common' is a tag", "robustkit list", "-p corruptions/common")
+
+
 def test_a_failing_component_fails_its_own_cells_and_no_others(robustkit: Any, small: Any, tmp_path: Path) -> None:
     plugin = tmp_path / "fragile.py"
     plugin.write_text(

@@ -37,10 +37,15 @@ def write_arrays(
     write_atomically(out / LABELS, labels.getvalue())
     for name, severities in plan.parts.items():
         path = out / f"{name}.npy"
-        if path.name in done and path.is_file() and path.stat().st_size == done[path.name]["bytes"]:
+        if is_complete(path, done):
             told(len(plan.ids) * len(severities), f"{path.name} is there")
             continue
         yield path.name, _write(plan, path, severities, told)
+
+
+def is_complete(path: Path, parts: Mapping[str, PartRecord]) -> bool:
+    """Return whether a file is recorded and has its length; what is in it is not read."""
+    return path.name in parts and path.is_file() and path.stat().st_size == parts[path.name]["bytes"]
 
 
 def _write(plan: CorruptionPlan, path: Path, severities: Mapping[int, Condition], told: Told) -> PartRecord:

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.engine.data import ImageFolder
+from robustkit.errors import ConfigError
 from robustkit.protocols import ImageDataset
+
+_MOST = 100_000
+"""Classes of the folder layout: robustkit's choice, five times those of ImageNet-21k."""
 
 _JPEG = (".jpg", ".jpeg")
 
@@ -34,6 +38,9 @@ def file_names(dataset: ImageDataset, ids: NDArray[np.int64], *, jpeg: bool) -> 
 
     Those of a folder of images keep class and name, with `.png` or `.JPEG` as the suffix. Samples of other data are
     called by their ids and classes by their numbers, with leading zeros, so that they sort as numbers do.
+
+    Raises:
+        ConfigError: there would be too many classes.
     """
     if isinstance(dataset, ImageFolder):
         classes = dataset.class_names
@@ -44,6 +51,11 @@ def file_names(dataset: ImageDataset, ids: NDArray[np.int64], *, jpeg: bool) -> 
             paths = [_renamed(path, jpeg, whole=True) for path in found]
     else:
         count = len(dataset.class_names) or int(dataset.labels.max()) + 1
+        if count > _MOST:
+            raise ConfigError(
+                f"--layout folder has one folder a class, and labels up to {count - 1} mean {count} classes",
+                "number the classes from 0 without gaps, or choose --layout npy",
+            )
         classes = tuple(str(label).zfill(len(str(count - 1))) for label in range(count))
         width = len(str(len(dataset.labels) - 1))
         suffix = ".JPEG" if jpeg else ".png"

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.engine.corrupt.plan import CorruptionPlan
-from robustkit.engine.degrade import condition_keys, degrade
+from robustkit.engine.degrade import condition_keys, degrade_or_blame
 from robustkit.engine.device import numerics
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import read_inputs
-from robustkit.errors import PluginError, RobustkitError
 
 
 def read_levels(plan: CorruptionPlan, ids: NDArray[np.int64]) -> Tensor:
@@ -41,16 +40,8 @@ def corrupt_images(
         PluginError: the perturbation fails.
     """
     keys = condition_keys(condition, plan.config.seed, torch.from_numpy(ids.copy()).to(plan.device))
-    try:
-        with numerics("fp32"):
-            degraded = degrade(condition, plan.built[condition.text], images, keys).inputs
-    except RobustkitError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{condition.text} failed: {type(error).__name__}: {' '.join(str(error).split())}",
-            "this is a defect of the plugin; leave the perturbation out, or mend it",
-        ) from error
+    with numerics("fp32"):
+        degraded = degrade_or_blame(condition, plan.built[condition.text], images, keys).inputs
     assert isinstance(degraded, Tensor)
     pixels: NDArray[np.uint8] = degraded.permute(0, 2, 3, 1).cpu().numpy()
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from robustkit.engine.corrupt.arrays import Told, write_arrays
+from robustkit.engine.corrupt.arrays import Told, is_complete, write_arrays
+from robustkit.engine.corrupt.earlier import check_same, read_earlier
 from robustkit.engine.corrupt.folders import write_folders
 from robustkit.engine.corrupt.plan import CorruptionPlan
 from robustkit.engine.corrupt.record import PartRecord, describe_set, save_manifest
-from robustkit.engine.data.stored import KIND, MANIFEST
+from robustkit.engine.data.stored import LABELS
 from robustkit.engine.manifest import timestamp
-from robustkit.errors import ConfigError, DataError, RunError
+from robustkit.errors import RunError
 from robustkit.host import Host
 from robustkit.store import remove_leftovers
 
@@ -51,7 +51,9 @@ def write_set(plan: CorruptionPlan, host: Host, out: Path, *, resume: bool, watc
         DataError: an image cannot be read.
         PluginError: a perturbation fails.
     """
-    before = _before(plan, out, resume)
+    before = read_earlier(out, resume=resume)
+    if before:
+        check_same(plan, out, before)
     manifest = describe_set(plan, host)
     manifest["parts"] = dict(before.get("parts", {}))
     if before.get("status") == "finished" and _all_there(plan, out, manifest["parts"]):
@@ -79,42 +81,19 @@ def _write(
     return write_folders(plan, plan.names, out, told)
 
 
-def _before(plan: CorruptionPlan, out: Path, resume: bool) -> dict[str, Any]:
-    """Return the manifest of the set that is continued, or nothing for a new one."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return {}
-    manifest = _read(out) if out.is_dir() else {}
-    if manifest.get("kind") != KIND:
-        raise ConfigError(f"{out} exists and is not empty", "choose a new folder with --out; nothing is overwritten")
-    if not resume:
-        raise ConfigError(f"{out} holds a set already", "add --resume to continue it, or choose another --out")
-    differing = [key for key, value in plan.identity.items() if manifest.get("identity", {}).get(key) != value]
-    if differing:
-        raise ConfigError(
-            f"{out} holds another set: its {', '.join(differing)} differ",
-            "repeat the command that began it, or choose another --out",
-        )
-    return manifest
-
-
-def _read(out: Path) -> dict[str, Any]:
-    path = out / MANIFEST
-    try:
-        found = json.loads(path.read_text("utf8")) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "choose another --out") from error
-    return found if isinstance(found, dict) else {}
-
-
 def _all_there(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> bool:
     if plan.names is None:
-        return not _missing_arrays(plan, out, parts)
-    return all((out / key / path).is_file() for key in parts for path in plan.names.paths)
+        return (out / LABELS).is_file() and not _missing_arrays(plan, out, parts)
+    return all(_holds_something(out / key / path) for key in parts for path in plan.names.paths)
+
+
+def _holds_something(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _missing_arrays(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> list[str]:
     keys = [f"{name}.npy" for name in plan.parts]
-    return [key for key in keys if key not in parts or not (out / key).is_file()]
+    return [key for key in keys if not is_complete(out / key, parts)]
 
 
 def _check_space(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> None:
@@ -126,6 +105,6 @@ def _check_space(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord
     free = shutil.disk_usage(place).free
     if needed > free:
         raise RunError(
-            f"{out}: the set needs {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free",
+            f"{out}: the set needs {needed / 1e6:.1f} MB more, and {free / 1e6:.1f} MB are free",
             "free some space, choose another --out, fewer perturbations, or a --limit",
         )

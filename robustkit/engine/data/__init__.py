@@ -4,7 +4,7 @@ from robustkit.engine.data.chosen import ChosenSamples
 from robustkit.engine.data.image_folder import ImageFolder
 from robustkit.engine.data.layout import dataset_name, open_layout
 from robustkit.engine.data.numpy_dataset import NumpyDataset
-from robustkit.engine.data.pixels import check_pixels
+from robustkit.engine.data.pixels import check_pixels, range_hint
 from robustkit.engine.data.selection import select_ids
 from robustkit.engine.data.table import TextTable, is_table, open_table
 from robustkit.engine.data.view import INTERPOLATIONS, ViewRequest, parse_view
@@ -25,5 +25,6 @@ __all__ = [
     "open_layout",
     "open_table",
     "parse_view",
+    "range_hint",
     "select_ids",
 ]

@@ -145,10 +145,10 @@ def _check_same_files(folder: ImageFolder, like: ImageFolder) -> None:
     if folder.class_names == like.class_names and folder.paths == like.paths:
         return
     odd = sorted({*folder.paths, *folder.class_names} ^ {*like.paths, *like.class_names})
-    where = folder.source if odd[0] in {*like.paths, *like.class_names} else like.source
+    more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
     raise DataError(
-        f"{folder.source}: expected the files of {like.source}, but {odd[0]} and {len(odd) - 1} more are in one alone",
-        f"{where} is incomplete: extract or write it again",
+        f"{folder.source}: expected the files of {like.source}, got {odd[0]}{more} in one alone",
+        "what is missing in one, or foreign to the other: extract or write it again, or remove it",
     )
 
 

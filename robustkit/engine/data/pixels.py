@@ -77,11 +77,12 @@ class _Findings:
             raise DataError(
                 f"{where}: expected float pixels in [0, 1], got {self.low:.4g}..{self.high:.4g}, "
                 f"first outside in sample {self.first_outside}",
-                _range_hint(self.low, self.high),
+                range_hint(self.low, self.high),
             )
 
 
-def _range_hint(low: float, high: float) -> str:
+def range_hint(low: float, high: float) -> str:
+    """Return what floats that leave [0, 1] may be, and what to do about it."""
     if low < 0:
         return "they look normalised: save them before normalisation; the model's mean and std are given with the model"
     if high <= 255 and high > 2:

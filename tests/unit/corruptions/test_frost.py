@@ -24,6 +24,26 @@ def test_a_named_folder_comes_first(tmp_path, monkeypatch):
     assert find_files()[0].parent == tmp_path
 
 
+def test_a_named_folder_may_be_in_the_home(tmp_path, monkeypatch):
+    for path in find_files():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv(VARIABLE, f"~/{tmp_path.name}")
+    assert find_files()[0].parent == tmp_path
+
+
+def test_it_says_who_named_a_folder_without_them(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with pytest.raises(
+        robustkit.PluginError, match=rf"frost1\.png cannot be read.*, in the folder that {VARIABLE} names"
+    ):
+        find_files()
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr(frost_files, "installed_package", lambda: tmp_path)
+    with pytest.raises(robustkit.PluginError, match="in the installed imagecorruptions"):
+        find_files()
+
+
 def test_without_the_package_and_the_variable_it_says_how_to_get_them(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(frost_files, "installed_package", lambda: None)
@@ -33,12 +53,14 @@ def test_without_the_package_and_the_variable_it_says_how_to_get_them(monkeypatc
     assert VARIABLE in caught.value.hint
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), (b"no frost", "is not the published")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, " cannot be read"), (b"no frost", ", .* is not the published")]
+)
 def test_missing_and_other_files_are_refused_before_any_work(content, message, tmp_path, monkeypatch):
     if content:
         (tmp_path / "frost1.png").write_bytes(content)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with pytest.raises(robustkit.PluginError, match=rf"frost1\.png {message}"):
+    with pytest.raises(robustkit.PluginError, match=rf"frost1\.png{message}"):
         resolve_frost(CorruptionParams(), (3, 32, 32))
 
 

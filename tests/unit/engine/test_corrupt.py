@@ -234,7 +234,9 @@ def test_the_manifest_says_what_was_written_and_how(write: Any, data: Path) -> N
 
 def test_the_digest_of_a_folder_is_what_sha256sum_says(write: Any, folder: Path) -> None:
     done = write(data=str(folder), perturbation=["fog:severity=2"])
-    command = "find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum"
+    (done.path / "fog" / "2" / "n00" / ".DS_Store").write_text("of a file manager")
+    page = (Path(__file__).parents[3] / "docs" / "corrupting-data.md").read_text("utf8")
+    command = page.partition("cd fog/3 && ")[2].partition("\n")[0]
     printed = subprocess.run(
         command, shell=True, cwd=done.path / "fog" / "2", capture_output=True, text=True, check=True
     ).stdout
@@ -285,9 +287,41 @@ def test_an_array_of_another_length_or_one_that_is_not_listed_is_refused(host: H
         plan_of(host, model, done)
 
 
+def test_a_part_that_is_gone_is_said_where_all_are_wanted(host: Host, write: Any, model: Any, folder: Path) -> None:
+    done = write()
+    (done.path / "fog.npy").unlink()
+    with pytest.raises(DataError, match=r"manifest\.json lists fog\.npy, which is not there") as error:
+        plan_of(host, model, done)
+    assert "-p" in error.value.hint
+    plan_of(host, model, done, perturbation=["gaussian-noise"])
+    done = write("files", data=str(folder), perturbation=["fog:severity=[2,3]"])
+    shutil.rmtree(done.path / "fog" / "3")
+    with pytest.raises(DataError, match="lists fog/3, which is not there"):
+        plan_of(host, model, done)
+
+
+def test_foreign_files_in_a_folder_of_a_set(host: Host, write: Any, model: Any, folder: Path) -> None:
+    done = write(data=str(folder), perturbation=["fog:severity=2"])
+    for hidden in (".DS_Store", "n00/._ILSVRC_0001.png"):
+        (done.path / "fog" / "2" / hidden).write_text("of a file manager")
+    plan_of(host, model, done)
+    (done.path / "fog" / "2" / "n00" / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match=r"fog/2: expected 12 files, as manifest\.json says, got 13") as error:
+        plan_of(host, model, done)
+    assert "remove" in error.value.hint
+    (done.path / "fog" / "2" / "n00" / "notes.txt").unlink()
+    (done.path / "snow" / "2" / "n00").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"snow/2: expected only parts that manifest\.json lists"):
+        plan_of(host, model, done)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (lambda m: m | {"samples": {"n": 2, "ids": [0]}}, "not as robustkit writes it"),
+        (lambda m: m | {"samples": {"n": 2, "ids": [0, 0.5]}}, "not as robustkit writes it"),
+        (lambda m: m | {"seed": "1"}, "not as robustkit writes it"),
+        (lambda m: m | {"seed": 1.5}, "not as robustkit writes it"),
         (lambda m: m | {"status": "not finished"}, "was not finished"),
         (lambda m: m | {"set_schema": 9}, "schema 1, got 9"),
         (lambda m: m | {"parts": {"fog.npy": {}}}, "not as robustkit writes it"),
@@ -370,14 +404,48 @@ def test_a_finished_set_is_left_alone_and_mended_where_a_file_is_gone(write: Any
     done = write()
     before = contents(done.path)
     assert write(resume=True).manifest == done.manifest
-    (done.path / "fog.npy").unlink()
+    for name in ("fog.npy", "labels.npy"):
+        (done.path / name).unlink()
+        assert contents(write(resume=True).path) == before
+    (done.path / "fog.npy").write_bytes(before["fog.npy"][:1000])
     assert contents(write(resume=True).path) == before
+    assert write(resume=True).manifest["parts"] == done.manifest["parts"]
+
+
+def test_a_finished_set_of_files_is_mended_where_one_is_gone(write: Any) -> None:
+    done = write(layout="folder")
+    before = contents(done.path)
+    next((done.path / "fog" / "3").rglob("*.png")).unlink()
+    next((done.path / "fog" / "4").rglob("*.png")).write_bytes(b"")
+    assert contents(write(layout="folder", resume=True).path) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m | {"identity": None},
+        lambda m: m | {"identity": [1]},
+        lambda m: m | {"parts": None},
+        lambda m: m | {"parts": [1]},
+        lambda m: m | {"parts": {"fog.npy": None}},
+        lambda m: m | {"parts": {"fog.npy": {"sha256": "0"}}},
+    ],
+)
+@pytest.mark.parametrize("status", ["finished", "not finished"])
+def test_a_damaged_manifest_is_said_when_a_set_is_to_go_on(write: Any, change: Any, status: str) -> None:
+    done = write()
+    before = contents(done.path)
+    (done.path / "manifest.json").write_text(json.dumps(change(done.manifest) | {"status": status}))
+    with pytest.raises(DataError, match=r"manifest\.json is not as robustkit writes it") as error:
+        write(resume=True)
+    assert "another --out" in error.value.hint
+    assert contents(done.path) == before
 
 
 @pytest.mark.parametrize("more", [{"seed": 1}, {"perturbation": ALL[:1]}, {"limit": 3}, {"layout": "folder"}], ids=str)
 def test_another_set_is_not_continued(write: Any, more: Any) -> None:
     write()
-    with pytest.raises(ConfigError, match="holds another set"):
+    with pytest.raises(ConfigError, match=r"holds another set: it differs in (conditions|data|samples|seed|layout)"):
         write(resume=True, **more)
 
 
@@ -389,8 +457,27 @@ def test_nothing_is_overwritten(write: Any, tmp_path: Path) -> None:
             write(resume=resume)
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["thesis.tex"]
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="not empty"):
+    with pytest.raises(ConfigError, match="is a file, not a folder"):
         write("file")
+
+
+def test_a_set_does_not_go_into_its_own_data(write: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    for out in ("photos/set", "photos/n00/set", "link/set"):
+        with pytest.raises(ConfigError, match="lies in the data") as error:
+            write(out, data=str(folder))
+        assert "beside" in error.value.hint
+        assert not (tmp_path / out).exists()
+    write("beside", data=str(tmp_path / "data.npz"))
+
+
+def test_a_class_by_a_number_that_no_folder_can_have_is_refused(write: Any, tmp_path: Path, images: Any) -> None:
+    np.savez(tmp_path / "far.npz", images=images, labels=np.arange(N) * 10**8)
+    with pytest.raises(ConfigError, match="1100000001 classes") as error:
+        write("far", data=str(tmp_path / "far.npz"), layout="folder")
+    assert "--layout npy" in error.value.hint
+    assert not (tmp_path / "far").exists()
+    write("far", data=str(tmp_path / "far.npz"))
 
 
 @pytest.mark.parametrize("layout", ["npy", "folder"])
@@ -417,7 +504,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
 
 def test_a_set_that_cannot_fit_is_not_begun(write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**6, 10**6, 1000))
-    with pytest.raises(RunError, match="are free"):
+    with pytest.raises(RunError, match=r"needs 0\.1 MB more, and 0\.0 MB are free"):
         write()
     assert not (tmp_path / "set").exists()
 

@@ -88,6 +88,13 @@ def test_what_is_not_stored_is_refused_with_what_is(host: Host, made: Any, chose
     assert "it holds fog, gaussian-noise (severity 1, 2, 3, 4, 5)" in error.value.hint or "--data" in error.value.hint
 
 
+def test_two_files_of_one_corruption_are_named(host: Host, made: Any) -> None:
+    folder = Path(made["data"])
+    (folder / "Fog.npy").write_bytes((folder / "fog.npy").read_bytes())
+    with pytest.raises(DataError, match="Fog, fog mean the same"):
+        conditions(host, made)
+
+
 def test_stored_is_no_source_of_clean_data(host: Host, made: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="source=stored is for a stored -C set"):
         conditions(host, made, data=str(tmp_path / "clean.npz"), perturbation=[f"{PREFIX}3"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from annotated_types import Ge, Le
@@ -30,6 +30,25 @@ def entry(params: type = NoiseParams) -> Entry:
 def test_strings_from_the_command_line_are_coerced() -> None:
     parsed: Any = parse_params(entry(), {"std": "0.2", "per-channel": "true"})
     assert (parsed.std, parsed.per_channel) == (0.2, True)
+
+
+def test_a_parameter_is_given_once_however_it_is_spelt() -> None:
+    with pytest.raises(ConfigError, match="'per-channel' is given twice"):
+        parse_params(entry(), {"per_channel": "true", "per-channel": "false"})
+
+
+@robustkit.params
+class ChoiceParams:
+    profile: Literal["auto", "cifar", "imagenet"] = "auto"
+
+
+def test_a_mistyped_choice_is_guessed() -> None:
+    with pytest.raises(ConfigError, match=r"parameter 'profile'.*got 'cifra'") as error:
+        parse_params(entry(ChoiceParams), {"profile": "cifra"})
+    assert error.value.hint == "did you mean 'cifar'?"
+    with pytest.raises(ConfigError, match=r"parameter 'profile'.*got 'x'") as error:
+        parse_params(entry(ChoiceParams), {"profile": "x"})
+    assert "robustkit describe" in error.value.hint
 
 
 @robustkit.params

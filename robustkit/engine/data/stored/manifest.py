@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.engine.data.reading import reading
+from robustkit.engine.data.reading import is_visible, reading
 from robustkit.errors import DataError
 
 MANIFEST = "manifest.json"
@@ -53,16 +53,29 @@ class SetManifest:
         """Return the canonical string of the condition that a part was generated under; empty if none is stated."""
         return str(self.parts.get(key, {}).get("conditions", {}).get(str(severity), ""))
 
+    def check_listed(self, key: str) -> None:
+        """Raise DataError unless the manifest lists a part."""
+        if key not in self.parts:
+            what = f"{self.folder / key}: expected only parts that {MANIFEST} lists"
+            raise DataError(what, "remove it, or remove the manifest")
+
+    def check_there(self) -> None:
+        """Raise DataError unless all parts are there that the manifest lists."""
+        for key in self.parts:
+            if not (self.folder / key).exists():
+                raise DataError(
+                    f"{self.folder}: {MANIFEST} lists {key}, which is not there",
+                    "copy or write it again, or choose with -p among what is there",
+                )
+
     def verify(self, key: str, *, thorough: bool) -> None:
         """Raise unless a part is what was written: its size, and where it is small or `thorough`, its digest.
 
         Raises:
             DataError: it is not, or the manifest does not list it.
         """
-        path = self.folder / key
-        if key not in self.parts:
-            raise DataError(f"{path}: expected only parts that {MANIFEST} lists", "remove it, or remove the manifest")
-        written = self.parts[key]
+        self.check_listed(key)
+        path, written = self.folder / key, self.parts[key]
         found = path.stat().st_size if path.is_file() else written["bytes"]
         if found != written["bytes"]:
             raise DataError(
@@ -71,11 +84,18 @@ class SetManifest:
             )
         if not thorough and written["bytes"] > SMALL:
             return
-        sha256 = file_digest(path) if path.is_file() else folder_digest(path)
+        files = [path] if path.is_file() else folder_files(path)
+        if len(files) != written["files"]:
+            raise DataError(
+                f"{path}: expected {written['files']} files, as {MANIFEST} says, got {len(files)}",
+                "copy or write it again, or remove what is not of the set",
+            )
+        sha256 = file_digest(path) if path.is_file() else folder_digest(path, files)
         if sha256 != written["sha256"]:
             raise DataError(
                 f"{path}: expected the sha256 {written['sha256'][:12]}…, as {MANIFEST} says, got {sha256[:12]}…",
-                "its images were changed or damaged: copy or write them again",
+                "its images were changed or damaged: copy them again, or remove them and repeat the command that wrote "
+                "them with --resume",
             )
 
 
@@ -89,13 +109,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """Return the sha256 of the files in a folder: of what `sha256sum` prints of them, sorted by their relative paths.
+def folder_files(folder: Path) -> list[Path]:
+    """Return the files in a folder, at any depth, without hidden ones such as those of file managers."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if all(map(is_visible, path.relative_to(folder).parts))]
+
+
+def folder_digest(folder: Path, files: Iterable[Path]) -> str:
+    """Return the sha256 of what `sha256sum` prints of files in a folder, sorted by their relative paths.
 
     Raises:
         DataError: a file cannot be read.
     """
-    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    paths = sorted(path.relative_to(folder).as_posix() for path in files)
     return digest_of_lines((file_digest(folder / path), path) for path in paths)
 
 
@@ -148,15 +174,18 @@ def _parsed(folder: Path, stated: Mapping[str, Any]) -> SetManifest:
         # It becomes the name of a condition, and comes from a file of unknown origin.
         if not _QUALIFIED.fullmatch(part["component"]):
             raise ValueError(f"'{part['component']!r:.40}' is no component")
-        if not isinstance(part["bytes"], int) or not isinstance(part["sha256"], str):
+        kinds = {"bytes": int, "files": int, "sha256": str}
+        if not all(isinstance(part[name], kind) for name, kind in kinds.items()):
             raise TypeError(f"the part {key!r:.40} has no size or no digest")
         part["conditions"].get("1")
     ids, n = stated["samples"]["ids"], stated["dataset"]["n"]
     if not isinstance(n, int) or not isinstance(stated["dataset"]["fingerprint"], str):
         raise TypeError("the dataset has no size or no fingerprint")
+    if not isinstance(stated["seed"], int):
+        raise TypeError(f"the seed is {stated['seed']!r:.40}")
+    if ids is not None and (len(ids) != stated["samples"]["n"] or {*map(type, ids)} != {int}):
+        raise ValueError("there is not one whole number a sample among the ids")
     chosen = None if ids is None else np.array(ids, dtype=np.int64)
     if chosen is not None and (chosen.ndim != 1 or ((chosen < 0) | (chosen >= n)).any()):
         raise ValueError("sample ids lie outside the data")
-    return SetManifest(
-        folder=folder, parts=parts, seed=int(stated["seed"]), dataset=dict(stated["dataset"]), ids=chosen
-    )
+    return SetManifest(folder=folder, parts=parts, seed=stated["seed"], dataset=dict(stated["dataset"]), ids=chosen)

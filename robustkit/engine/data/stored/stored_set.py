@@ -44,9 +44,10 @@ class StoredSet(ABC, Generic[Part]):
 
     @cached_property
     def first(self) -> Part:
-        """The first part, whose labels, classes and view are those of all."""
-        name, severities = next(iter(self.severities.items()))
-        return self._open(name, severities[0], None)
+        """The first part, whose labels, classes and view are those of all; a manifest knows which belong to the set."""
+        parts = [(name, severity) for name, severities in self.severities.items() for severity in severities]
+        listed = [part for part in parts if self.manifest is None or self.key(*part) in self.manifest.parts]
+        return self._open(*(listed or parts)[0], None)
 
     def open(self, name: str, severity: int) -> Part:
         """Return the images of one corruption at one severity; their files are looked for once.

@@ -123,6 +123,13 @@ def test_its_fingerprint_tells_sets_apart_and_not_selections(cifar_c, tmp_path_f
     assert after.digest("fog", 2, np.array([3])) == before.digest("fog", 2, np.array([3]))
 
 
+def test_clean_images_among_the_corruptions_are_not_taken_for_all(cifar_c, images):
+    np.save(cifar_c / "images.npy", images[:12])
+    with pytest.raises(DataError, match=r"both images\.npy and corruptions \(fog, gaussian_noise\)") as error:
+        open_stored_set(cifar_c)
+    assert "move" in error.value.hint
+
+
 def test_missing_labels_are_said(cifar_c):
     (cifar_c / "labels.npy").unlink()
     with pytest.raises(DataError, match=r"expected labels\.npy beside.*holds fog\.npy, gaussian_noise\.npy"):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from robustkit.engine.data import open_layout
-from robustkit.engine.data.stored import open_stored_set
+from robustkit.engine.data.stored import open_stored_set, parts
 from robustkit.errors import DataError
 
 FILES = ("n01/a.png", "n01/b.png", "n02/c.png")
@@ -51,6 +51,46 @@ def test_other_folders_are_no_set(write_part, part):
     assert open_stored_set(write_part(part)) is None
 
 
+@pytest.mark.parametrize("name", ["Thumbs.db", "preview.png", "LICENSE", "index.json"])
+@pytest.mark.parametrize("place", ["", "weather", "weather/fog", "weather/fog/2", "weather/fog/2/n01"])
+def test_a_foreign_file_hides_nothing(write_part, place, name):
+    if name.endswith(".png") and place.endswith("n01"):
+        return  # There it is an image.
+    write_part("weather/fog/1")
+    write_part("noise/gaussian_noise/1")
+    root = write_part("weather/fog/2", start=3)
+    (root / place / name).write_text("of another program")
+    (root / place / "gone").symlink_to("nowhere")
+    stored = open_stored_set(root)
+    assert stored.severities == {"fog": (1, 2), "gaussian_noise": (1,)}
+    assert stored.open("fog", 2).paths == FILES
+
+
+def test_a_class_is_not_read_to_its_end(write_part, monkeypatch):
+    root = write_part("n01", files=[f"{place}.png" for place in range(3)])
+    monkeypatch.setattr(parts, "_MANY", 2)
+    seen = []
+    monkeypatch.setattr(parts, "is_visible", lambda name: seen.append(name) or True)
+    assert open_stored_set(root) is None
+    assert len([name for name in seen if name.endswith(".png")]) == 2
+
+
+def test_a_severity_that_was_not_extracted_is_said(write_part):
+    root = write_part("fog/1")
+    (root / "fog" / "2").mkdir()
+    with pytest.raises(DataError, match="fog/2: expected folders of classes, as in 1, but the folder is empty"):
+        open_stored_set(root)
+
+
+@pytest.mark.parametrize("place", ["weather/fog", "weather/fog/", "fog"])
+def test_one_corruption_alone_is_a_part_of_a_set(write_part, place):
+    root = write_part(f"{place}/1") / place
+    with pytest.raises(DataError, match="expected a whole -C set, got its corruption fog alone") as error:
+        open_stored_set(root)
+    assert "-p fog" in error.value.hint
+    assert str(root.parent) in error.value.hint
+
+
 def test_classes_that_are_called_by_numbers_are_no_severities(write_part):
     assert open_stored_set(write_part("fog", files=("1/a.png", "2/b.png"))) is None
 
@@ -65,9 +105,10 @@ def test_the_same_corruption_in_two_groups_is_refused(write_part):
 def test_a_part_with_other_files_is_refused(write_part, files):
     write_part("fog/1")
     stored = open_stored_set(write_part("fog/2", files=files))
-    with pytest.raises(DataError, match="in one alone") as error:
+    with pytest.raises(DataError, match=r"n0\d(/\w\.png)?( and 1 more)? in one alone") as error:
         stored.open("fog", 2)
     assert "fog/2" in error.value.message
+    assert "missing in one, or foreign to the other" in error.value.hint
     assert len(stored.open("fog", 1).labels) == 3
 
 
