@@ -185,7 +185,7 @@ def with_value(value: float) -> NDArray[Any]:
     (ConfigError, r"'fog:severity=1..2' stands for 2 conditions", "one", (IMAGES, "fog:severity=1..2")),
     (ConfigError, "'corruptions/extra' stands for 4 perturbations", "speckle-noise",
      (IMAGES, "corruptions/extra", {"severity": 1})),
-    (ConfigError, "profile", "describe corruptions/fog", (IMAGES, "fog:severity=1,profile=cifra")),
+    (ConfigError, "profile", "did you mean 'cifar'", (IMAGES, "fog:severity=1,profile=cifra")),
     (ConfigError, "conditions: expected one, or one a sample: 2, got 3", "", (IMAGES, [FOG] * 3)),
     (ConfigError, "conditions: expected .* got 3", "", (IMAGES, [3, 4])),
     (ConfigError, "keyboard' is for text data, these are image data", "", (IMAGES, "keyboard:severity=1")),

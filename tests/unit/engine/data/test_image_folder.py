@@ -154,11 +154,11 @@ def test_one_level_below_the_classes_is_fine(tmp_path, write_image, colour):
 def test_folder_above_the_classes_is_refused(tmp_path, write_image, colour):
     for severity in "12":
         for name in ("n01", "n02"):
-            write_image(tmp_path / "fog" / severity / name / "a.png", colour[0])  # as in ImageNet-C
+            write_image(tmp_path / "rain" / severity / name / "a.png", colour[0])
     with pytest.raises(DataError, match="expected one folder of images a class, got both 1/n01/ and 1/n02/") as error:
-        open_layout(tmp_path / "fog")
-    assert str(tmp_path / "fog" / "1") in error.value.hint
-    assert open_layout(tmp_path / "fog" / "1").class_names == ("n01", "n02")
+        open_layout(tmp_path / "rain")
+    assert str(tmp_path / "rain" / "1") in error.value.hint
+    assert open_layout(tmp_path / "rain" / "1").class_names == ("n01", "n02")
 
 
 def test_folders_without_images_are_refused(tmp_path):
