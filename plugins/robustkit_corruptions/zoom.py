@@ -11,6 +11,20 @@ from torch.nn import functional
 Trim = Literal["centre", "nowhere"]
 
 
+def enlargement(side: int, factor: float) -> tuple[int, int]:
+    """Return how many pixels of a side are enlarged, and to how many: all that a factor decides.
+
+    Args:
+        side: of the image, in pixels.
+        factor: 1 or more. On small images several factors come to the same.
+
+    >>> enlargement(32, 1.02), enlargement(32, 1.03)
+    ((32, 33), (32, 33))
+    """
+    inner = math.ceil(side / factor)
+    return inner, round(inner * factor)
+
+
 def clipped_zoom(fields: Tensor, factor: float, *, edge: bool, trim: Trim) -> Tensor:
     """Return the middle of each field, enlarged to the size of the field, or to slightly more.
 
@@ -26,8 +40,7 @@ def clipped_zoom(fields: Tensor, factor: float, *, edge: bool, trim: Trim) -> Te
     if factor == 1:
         return fields
     sides = fields.shape[2:]
-    inner = [math.ceil(side / factor) for side in sides]
-    large = [round(side * factor) for side in inner]
+    inner, large = zip(*[enlargement(side, factor) for side in sides], strict=True)
     (top, left), (height, width) = ((side - part) // 2 for side, part in zip(sides, inner, strict=True)), inner
     middle = fields[:, :, top : top + height, left : left + width]
     enlarged = functional.interpolate(middle, size=large, mode="bilinear", align_corners=True)

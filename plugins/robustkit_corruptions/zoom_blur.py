@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption
 from robustkit_corruptions.pieces import by_planes
 from robustkit_corruptions.pixels import divide_
-from robustkit_corruptions.zoom import clipped_zoom
+from robustkit_corruptions.zoom import clipped_zoom, enlargement
 
 
 class ZoomBlur(Corruption):
@@ -44,10 +46,14 @@ class ZoomBlur(Corruption):
 
         def blurred(planes: Tensor) -> Tensor:
             total, exact = torch.zeros_like(planes), planes.to(torch.float64)
-            for factor in factors:
+            for _, alike in groupby(factors, lambda factor: [enlargement(side, factor) for side in planes.shape[2:]]):
+                first, *more = alike
                 # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
                 # enlargement is rounded to float32, as scipy returns it.
-                total += clipped_zoom(exact, factor, edge=reference, trim="centre").to(torch.float32)
+                enlarged = clipped_zoom(exact, first, edge=reference, trim="centre").to(torch.float32)
+                # Each is added by itself: the sums are rounded to float32, too.
+                for _ in (first, *more):
+                    total += enlarged
             return divide_(total.add_(planes), len(factors) + 1) if reference else divide_(total, len(factors))
 
         return by_planes(values, blurred)

@@ -66,8 +66,8 @@ def hash_inputs(inputs: Tensor) -> NDArray[np.int64]:
     flat = inputs.reshape(len(inputs), -1)
     words = flat.to(torch.int64) if flat.dtype == torch.uint8 else flat.contiguous().view(torch.int32).to(torch.int64)
     weights = _weights(flat.shape[1], str(inputs.device))
-    # In place: the words are much larger than the inputs, and most of the time would go into new memory.
-    return np.asarray(words.add_(1).mul_(weights).sum(dim=1).cpu().numpy())
+    # The sum over (word + 1) * weight, with few passes: the words are much larger than the inputs.
+    return np.asarray((words.mul_(weights).sum(dim=1) + weights.sum()).cpu().numpy())
 
 
 @lru_cache(maxsize=4)
