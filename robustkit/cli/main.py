@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from robustkit import __version__
+from robustkit.cli.memory import keep_freed_memory
 from robustkit.errors import RobustkitError
 from robustkit.texts import printable
 
@@ -104,6 +105,7 @@ def main() -> None:
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code; no traceback reaches the user."""
     signal.signal(signal.SIGTERM, _terminate)
+    keep_freed_memory()
     try:
         code = main.main(args=arguments, prog_name="robustkit", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
