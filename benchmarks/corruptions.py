@@ -25,6 +25,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from robustkit import Keys
+from robustkit.cli.memory import keep_freed_memory
 from robustkit.engine.perturb import perturb
 from robustkit.host import Host, load_host
 from robustkit_corruptions.reference import load_imagecorruptions
@@ -44,6 +45,8 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    # As robustkit's commands do; it is the process's, and so serves both sides.
+    keep_freed_memory()
     host = load_host()
     names = options.names or [e.component.name for e in host.catalog.all("perturbation") if e.plugin == "corruptions"]
     print(f"{'corruption':<20}{'side':>5}{'robustkit':>12}{'imagecorruptions':>18}{'ratio':>8}   (images a second)")
