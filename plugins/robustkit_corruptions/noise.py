@@ -10,7 +10,7 @@ from torch import Tensor
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.pixels import divide_
+from robustkit_corruptions.pixels import WHITE, divide_
 from robustkit_corruptions.poisson import photon_counts
 
 
@@ -82,6 +82,7 @@ class ShotNoise(Corruption):
             "inception": levels(50, 20, 10, 5, 3),
         },
     )
+    scale = WHITE
 
     def draw(self, keys: Keys, shape: Shape, constants: Row) -> Tensor:  # noqa: ARG002
         """Return (N, C, H, W) float64, uniform in [0, 1)."""
@@ -90,7 +91,7 @@ class ShotNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
         (photons,) = constants
-        return divide_(photon_counts(values, photons, drawn), photons)
+        return divide_(photon_counts(values, photons, drawn), photons).mul_(WHITE)
 
 
 class ImpulseNoise(Corruption):

@@ -32,31 +32,31 @@ class Table(NamedTuple):
 
 
 def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
-    """Return counts: the smallest k with P(X <= k) > u, for X of a Poisson distribution with mean photons * value.
+    """Return counts: the smallest k with P(X <= k) > u, for X of a Poisson distribution.
 
     Images of whole levels, which have few means, take their counts from a table, where that is small.
 
     Args:
-        values: any shape, float64, in [0, 1].
-        photons: the mean at value 1.
+        values: any shape, float64, in 0..255.
+        photons: the mean at 255; at other values, their share of it.
         uniforms: the same shape, in [0, 1).
 
     Returns:
         The same shape, float64.
 
-    >>> photon_counts(torch.tensor([0.0, 0.4, 0.4]).double(), 5.0, torch.tensor([0.9, 0.1, 0.5]).double()).tolist()
+    >>> photon_counts(torch.tensor([0, 102, 102]).double(), 5.0, torch.tensor([0.9, 0.1, 0.5]).double()).tolist()
     [0.0, 0.0, 2.0]
     """
     if photons <= _MOST_PHOTONS:
-        levels = (values * WHITE).round_()
-        if torch.equal(divide_(levels.clone(), WHITE), values):
-            return _tabulated(levels.to(torch.int64), table(photons, values.device), uniforms)
-    return quantiles(values * photons, uniforms)
+        levels = values.to(torch.int64)
+        if torch.equal(levels, values):
+            return _tabulated(levels, table(photons, values.device), uniforms)
+    return quantiles(divide_(values.clone(), WHITE) * photons, uniforms)
 
 
 def _tabulated(levels: Tensor, known: Table, uniforms: Tensor) -> Tensor:
     cells = (uniforms * _CELLS).to(torch.int64)
-    counts = known.counts.take(cells.add_(levels, alpha=_CELLS))
+    counts = known.counts.gather(0, cells.add_(levels, alpha=_CELLS).flatten()).view_as(levels)
     several = (counts < 0).nonzero(as_tuple=True)
     found, of, u = -1 - counts[several].to(torch.int64), levels[several], uniforms[several]
     while bool((more := known.below[of, found] <= u).any()):
