@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn import functional
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pieces import by_planes
 
 Edge = Literal["nearest", "reflect"]
 
@@ -50,12 +51,14 @@ def smooth(fields: Tensor, sigmas: tuple[float, float], *, truncate: float = 4.0
         truncate: standard deviations at which the kernel is cut.
         edge: what lies outside: the edge pixel again and again, or the image mirrored about its edge.
     """
-    if fields.device.type == "cpu":
-        around = (0,) * (fields.ndim - 2)
-        return torch.from_numpy(gaussian_filter(fields.numpy(), (*around, *sigmas), mode=edge, truncate=truncate))
-    for sigma, dim in zip(sigmas, (_ROWS, _COLUMNS), strict=True):
-        fields = convolve(fields, half_kernel(sigma, truncate), dim, edge)
-    return fields
+    convolved = convolve_in_cache if fields.device.type == "cpu" else convolve
+
+    def smoothed(planes: Tensor) -> Tensor:
+        for sigma, dim in zip(sigmas, (_ROWS, _COLUMNS), strict=True):
+            planes = convolved(planes, half_kernel(sigma, truncate), dim, edge)
+        return planes
+
+    return by_planes(fields.reshape(-1, 1, *fields.shape[-2:]), smoothed).view(fields.shape)
 
 
 def half_kernel(sigma: float, truncate: float = 4.0) -> list[float]:
@@ -71,6 +74,40 @@ def half_kernel(sigma: float, truncate: float = 4.0) -> list[float]:
     kernel = np.exp(-0.5 / (sigma * sigma) * np.arange(-radius, radius + 1) ** 2)
     half: list[float] = (kernel / kernel.sum())[radius:].tolist()
     return half
+
+
+def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:
+    """Return what `convolve` does, faster on a CPU, for as many planes as its cache holds.
+
+    All of a padded plane is one run of numbers, in which a shift along either dimension is an offset: each tap is three
+    passes over contiguous memory. Beside each row, numbers are computed that mix two rows; at the end they are left
+    out.
+    """
+    radius = len(kernel) - 1
+    if radius == 0:
+        return planes
+    count, _, height, width = planes.shape
+    padded = _padded(planes.to(torch.float64), radius, dim, edge)
+    stride = padded.shape[3] if dim == _ROWS else 1
+    flat, numbers = padded.reshape(count, -1).numpy(), height * padded.shape[3]
+    if dim == _COLUMNS:
+        # The last row's taps reach beyond it.
+        flat = np.concatenate([flat, np.zeros((count, 2 * radius))], axis=1)
+    total = flat[:, radius * stride : radius * stride + numbers] * kernel[0]
+    pair = np.empty_like(total)
+    for tap in range(radius, 0, -1):
+        before, behind = (radius - tap) * stride, (radius + tap) * stride
+        np.add(flat[:, before : before + numbers], flat[:, behind : behind + numbers], out=pair)
+        np.add(total, np.multiply(pair, kernel[tap], out=pair), out=total)
+    kept = torch.from_numpy(total).view(count, 1, height, -1)[..., :width]
+    return kept.to(planes.dtype, memory_format=torch.contiguous_format)
+
+
+def _padded(planes: Tensor, radius: int, dim: int, edge: Edge) -> Tensor:
+    if edge == "nearest":
+        sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, 0)
+        return functional.pad(planes, sides, mode="replicate")
+    return planes.index_select(dim, outside(planes.shape[dim], radius, edge, planes.device))
 
 
 def convolve(fields: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:

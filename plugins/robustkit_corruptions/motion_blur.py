@@ -149,15 +149,19 @@ def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
     height, width = field.shape[2:]
 
     def averaged(planes: Tensor) -> Tensor:
-        # By numpy, whose calls cost less: for small images, there are more calls than there is work.
-        padded = functional.pad(planes, (left, right, top, bottom), mode="replicate").numpy()
-        total = torch.zeros_like(planes, dtype=sums)
-        held, product = total.numpy(), np.empty(planes.shape)
+        # All of a padded plane is one run of numbers, in which each tap is an offset: contiguous memory. One row more,
+        # as the last row's taps reach beyond it.
+        padded = functional.pad(planes, (left, right, top, bottom + 1), mode="replicate")
+        flat, stride = padded.flatten(1).numpy(), padded.shape[3]
+        numbers = height * stride
+        total = torch.zeros(len(planes), numbers, dtype=sums)
+        held, product = total.numpy(), np.empty((len(planes), numbers))
         for weight, down, across in zip(*path, strict=True):
-            view = padded[:, :, top + down : top + down + height, left + across : left + across + width]
+            start = (top + down) * stride + left + across
             # The product is in double precision; what is held may be less.
-            np.add(held, np.multiply(view, weight, out=product), out=held, casting="same_kind")
-        return total
+            np.multiply(flat[:, start : start + numbers], weight, out=product)
+            np.add(held, product, out=held, casting="same_kind")
+        return total.view(len(planes), 1, height, stride)[..., :width].contiguous()
 
     return by_planes(field, averaged)
 

@@ -43,16 +43,18 @@ class ZoomBlur(Corruption):
         end, step = constants
         reference = self.params.mode == "reference"
         factors = np.arange(1, end, step).tolist()
+        sides = values.shape[2:]
+        grouped = groupby(factors, lambda factor: [enlargement(side, factor) for side in sides])
+        alike = [list(each) for _, each in grouped]
 
         def blurred(planes: Tensor) -> Tensor:
             total, exact = torch.zeros_like(planes), planes.to(torch.float64)
-            for _, alike in groupby(factors, lambda factor: [enlargement(side, factor) for side in planes.shape[2:]]):
-                first, *more = alike
+            for same in alike:
                 # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
                 # enlargement is rounded to float32, as scipy returns it.
-                enlarged = clipped_zoom(exact, first, edge=reference, trim="centre").to(torch.float32)
+                enlarged = clipped_zoom(exact, same[0], edge=reference, trim="centre").to(torch.float32)
                 # Each is added by itself: the sums are rounded to float32, too.
-                for _ in (first, *more):
+                for _ in same:
                     total += enlarged
             return divide_(total.add_(planes), len(factors) + 1) if reference else divide_(total, len(factors))
 
