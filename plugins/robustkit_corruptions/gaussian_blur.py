@@ -88,11 +88,8 @@ def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge 
         return planes
     count, _, height, width = planes.shape
     padded = _padded(planes.to(torch.float64), radius, dim, edge)
-    stride = padded.shape[3] if dim == _ROWS else 1
-    flat, numbers = padded.reshape(count, -1).numpy(), height * padded.shape[3]
-    if dim == _COLUMNS:
-        # The last row's taps reach beyond it.
-        flat = np.concatenate([flat, np.zeros((count, 2 * radius))], axis=1)
+    stride = width if dim == _ROWS else 1
+    flat, numbers = padded.flatten(1).numpy(), height * padded.shape[3]
     total = flat[:, radius * stride : radius * stride + numbers] * kernel[0]
     pair = np.empty_like(total)
     for tap in range(radius, 0, -1):
@@ -100,14 +97,18 @@ def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge 
         np.add(flat[:, before : before + numbers], flat[:, behind : behind + numbers], out=pair)
         np.add(total, np.multiply(pair, kernel[tap], out=pair), out=total)
     kept = torch.from_numpy(total).view(count, 1, height, -1)[..., :width]
-    return kept.to(planes.dtype, memory_format=torch.contiguous_format)
+    return kept.to(planes.dtype).contiguous()
 
 
 def _padded(planes: Tensor, radius: int, dim: int, edge: Edge) -> Tensor:
+    """Return planes with their surroundings; along the columns with one row more, for the last row's taps."""
+    more = 0 if dim == _ROWS else 1
     if edge == "nearest":
-        sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, 0)
+        sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, more)
         return functional.pad(planes, sides, mode="replicate")
-    return planes.index_select(dim, outside(planes.shape[dim], radius, edge, planes.device))
+    return functional.pad(
+        planes.index_select(dim, outside(planes.shape[dim], radius, edge, planes.device)), (0, 0, 0, more)
+    )
 
 
 def convolve(fields: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:

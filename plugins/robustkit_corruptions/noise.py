@@ -116,8 +116,8 @@ class ImpulseNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the values, black where the word is low, white where it is among the lower half of the low ones."""
         (amount,) = constants
-        values.masked_fill_(drawn < _word(amount), 0.0)
-        return values.masked_fill_(drawn < _word(amount / 2), 1.0)
+        # Products with 0 and 1 are exact, and on a CPU several times as fast as filling by a mask.
+        return values.mul_(drawn >= _word(amount)).add_(drawn < _word(amount / 2))
 
 
 def _word(share: float) -> int:

@@ -70,7 +70,7 @@ class Snow(Corruption):
         ported = reference and self.profile(shape) == "imagecorruptions"
         noise = keys.child("flakes").normal(1, *shape[1:], bits=32).mul_(scale).add_(loc)
         flakes = clipped_zoom(noise, factor, edge=reference, trim="nowhere" if ported else "centre")
-        flakes = torch.where(flakes < threshold, 0.0, flakes).clamp_(0, 1)
+        flakes = (flakes * (flakes >= threshold)).clamp_(0, 1)
         angles = keys.child("angle").uniform().mul_(90).sub_(135)
         if reference and not ported:
             levels = smear_by_imagemagick(flakes.mul_(WHITE).floor_(), int(radius), sigma, angles)

@@ -80,8 +80,8 @@ class Spatter(Corruption):
         if mud:
             covered = (liquid > threshold).to(torch.float32)
             mask = smooth(covered, (strength, strength))
-            return torch.where(mask < _OPAQUE, 0.0, mask)[:, None]
-        liquid = torch.where(liquid < threshold, 0.0, liquid).cpu()
+            return (mask * (mask >= _OPAQUE))[:, None]
+        liquid = (liquid * (liquid >= threshold)).cpu()
         drops = [water(field) * np.float32(strength) for field in liquid.numpy()]
         return torch.from_numpy(np.stack(drops))[:, None].to(keys.device)
 
