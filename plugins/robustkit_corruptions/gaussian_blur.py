@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
-from robustkit_corruptions.pieces import by_planes
+from robustkit_corruptions.pieces import by_planes, runs
 
 Edge = Literal["nearest", "reflect"]
 
@@ -90,12 +90,15 @@ def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge 
     padded = _padded(planes.to(torch.float64), radius, dim, edge)
     stride = width if dim == _ROWS else 1
     flat, numbers = padded.flatten(1).numpy(), height * padded.shape[3]
-    total = flat[:, radius * stride : radius * stride + numbers] * kernel[0]
-    pair = np.empty_like(total)
-    for tap in range(radius, 0, -1):
-        before, behind = (radius - tap) * stride, (radius + tap) * stride
-        np.add(flat[:, before : before + numbers], flat[:, behind : behind + numbers], out=pair)
-        np.add(total, np.multiply(pair, kernel[tap], out=pair), out=total)
+    total = np.empty((count, numbers))
+    for start, end in runs(count, numbers):
+        part = total[:, start:end]
+        np.multiply(flat[:, start + radius * stride : end + radius * stride], kernel[0], out=part)
+        pair = np.empty_like(part)
+        for tap in range(radius, 0, -1):
+            before, behind = (radius - tap) * stride, (radius + tap) * stride
+            np.add(flat[:, start + before : end + before], flat[:, start + behind : end + behind], out=pair)
+            np.add(part, np.multiply(pair, kernel[tap], out=pair), out=part)
     kept = torch.from_numpy(total).view(count, 1, height, -1)[..., :width]
     return kept.to(planes.dtype).contiguous()
 

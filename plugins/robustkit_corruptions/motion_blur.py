@@ -15,7 +15,7 @@ from torch.nn import functional
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.pieces import by_planes
+from robustkit_corruptions.pieces import by_planes, runs
 from robustkit_corruptions.pixels import divide_
 
 _QUANTA = 257
@@ -155,12 +155,14 @@ def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
         flat, stride = padded.flatten(1).numpy(), padded.shape[3]
         numbers = height * stride
         total = torch.zeros(len(planes), numbers, dtype=sums)
-        held, product = total.numpy(), np.empty((len(planes), numbers))
-        for weight, down, across in zip(*path, strict=True):
-            start = (top + down) * stride + left + across
+        for start, end in runs(len(planes), numbers):
+            part = total.numpy()[:, start:end]
             # The product is in double precision; what is held may be less.
-            np.multiply(flat[:, start : start + numbers], weight, out=product)
-            np.add(held, product, out=held, casting="same_kind")
+            product = np.empty(part.shape)
+            for weight, down, across in zip(*path, strict=True):
+                shift = (top + down) * stride + left + across
+                np.multiply(flat[:, start + shift : end + shift], weight, out=product)
+                np.add(part, product, out=part, casting="same_kind")
         return total.view(len(planes), 1, height, stride)[..., :width].contiguous()
 
     return by_planes(field, averaged)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 _CACHED = 1 << 16
 """Values of a piece on a CPU: 512 KB in float64, which leaves room for a result in a cache of 1 MB."""
+
+
+_RUN = 1 << 15
+"""Numbers that are passed over again and again: three times 256 KB."""
+
+
+def runs(count: int, numbers: int) -> Iterator[tuple[int, int]]:
+    """Yield from where to where to go in each of `count` rows of `numbers` numbers, so that the cache holds the parts.
+
+    >>> list(runs(1, 70_000))
+    [(0, 32768), (32768, 65536), (65536, 70000)]
+    """
+    size = max(1, _RUN // count)
+    return ((start, min(start + size, numbers)) for start in range(0, numbers, size))
 
 
 def by_planes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
