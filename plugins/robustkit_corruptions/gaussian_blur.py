@@ -17,6 +17,9 @@ Edge = Literal["nearest", "reflect"]
 
 _ROWS, _COLUMNS = -2, -1
 
+_SMALL = 1 << 13
+"""Pixels of a plane up to which `convolve` is faster on a CPU: it computes nothing beside the rows."""
+
 
 class GaussianBlur(Corruption):
     """Convolves with a normal kernel, cut at 4 standard deviations; pixels outside repeat the edge.
@@ -51,7 +54,8 @@ def smooth(fields: Tensor, sigmas: tuple[float, float], *, truncate: float = 4.0
         truncate: standard deviations at which the kernel is cut.
         edge: what lies outside: the edge pixel again and again, or the image mirrored about its edge.
     """
-    convolved = convolve_in_cache if fields.device.type == "cpu" else convolve
+    large = fields.shape[-2:].numel() > _SMALL
+    convolved = convolve_in_cache if large and fields.device.type == "cpu" else convolve
 
     def smoothed(planes: Tensor) -> Tensor:
         for sigma, dim in zip(sigmas, (_ROWS, _COLUMNS), strict=True):
@@ -77,7 +81,7 @@ def half_kernel(sigma: float, truncate: float = 4.0) -> list[float]:
 
 
 def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:
-    """Return what `convolve` does, faster on a CPU, for as many planes as its cache holds.
+    """Return what `convolve` does, faster on a CPU for large planes, as many as its cache holds.
 
     All of a padded plane is one run of numbers, in which a shift along either dimension is an offset: each tap is three
     passes over contiguous memory. Beside each row, numbers are computed that mix two rows; at the end they are left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from math import inf
 
+import torch
 from torch import Tensor
 
 from robustkit import Keys
@@ -116,8 +117,10 @@ class ImpulseNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the values, black where the word is low, white where it is among the lower half of the low ones."""
         (amount,) = constants
-        # Products with 0 and 1 are exact, and on a CPU several times as fast as filling by a mask.
-        return values.mul_(drawn >= _word(amount)).add_(drawn < _word(amount / 2))
+        # Products with 0 and 1 are exact; on a CPU integers are several times as fast as booleans or a mask.
+        kept = torch.ge(drawn, _word(amount), out=torch.empty_like(drawn))
+        white = torch.lt(drawn, _word(amount / 2), out=torch.empty_like(drawn))
+        return values.mul_(kept).add_(white)
 
 
 def _word(share: float) -> int:

@@ -79,9 +79,9 @@ def _impulses(keys, shape, amount):
 
 
 def _glass(keys, shape, _sigma, delta, iterations):
-    unsigned = keys.words(int(iterations) * shape[1] * shape[2])[0].numpy().view("uint64")
-    halves = np.stack([unsigned >> np.uint64(32), unsigned & np.uint64(0xFFFFFFFF)], axis=-1)
-    offsets = (np.floor(halves / 2**32 * 2 * delta).astype(np.int64) - int(delta)).reshape(-1, *shape[1:], 2)
+    unsigned = keys.halves(int(iterations) * shape[1] * shape[2])[0].numpy().view("uint32")
+    quarters = np.stack([unsigned >> np.uint32(16), unsigned & np.uint32(0xFFFF)], axis=-1)
+    offsets = (np.floor(quarters / 2**16 * 2 * delta).astype(np.int64) - int(delta)).reshape(-1, *shape[1:], 2)
     inner = offsets[:, delta + 1 : shape[1] - delta + 1, delta + 1 : shape[2] - delta + 1]
     steps = iter(np.flip(inner, (1, 2)).reshape(-1, 2).tolist())
     return {"randint": lambda low, high, size: next(steps)}

@@ -6,9 +6,9 @@ import pytest
 
 def offsets(keys, shape, delta, iterations):
     """Return (iterations, H, W, 2): for every pixel, the step along W and along H that the corruption draws for it."""
-    words = keys.words(iterations * shape[0] * shape[1]).numpy().view(np.uint64).reshape(iterations, *shape)
-    halves = np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], axis=-1)
-    return (halves * np.uint64(2 * delta) >> np.uint64(32)).astype(int) - delta
+    halves = keys.halves(iterations * shape[0] * shape[1]).numpy().view(np.uint32).reshape(iterations, *shape)
+    quarters = np.stack([halves >> np.uint32(16), halves & np.uint32(0xFFFF)], axis=-1)
+    return (quarters * np.uint32(2 * delta) >> np.uint32(16)).astype(int) - delta
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from robustkit_corruptions.glass_blur import copied, exchanged, neighbours
 SIZES = [((3, 8, 8), 1, 1), ((3, 32, 32), 1, 2), ((3, 20, 40), 4, 2), ((1, 33, 25), 2, 3), ((3, 12, 12), 5, 2)]
 
 
-def words_of(shape, iterations, n=3):
+def halves_of(shape, iterations, n=3):
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(-(2**63), 2**63 - 1, (n, iterations, *shape[1:]), generator=generator)
+    return torch.randint(-(2**31), 2**31 - 1, (n, iterations, *shape[1:]), generator=generator, dtype=torch.int32)
 
 
-def offsets_of(words, delta):
-    """The steps along width and height that random words stand for: by their upper and their lower half."""
-    unsigned = words.numpy().view("uint64")
-    halves = np.stack([unsigned >> np.uint64(32), unsigned & np.uint64(0xFFFFFFFF)], axis=-1)
-    return np.floor(halves / 2**32 * 2 * delta).astype(np.int64) - delta
+def offsets_of(halves, delta):
+    """The steps along width and height that halves of random words stand for: by their upper and lower 16 bits."""
+    unsigned = halves.numpy().view("uint32")
+    quarters = np.stack([unsigned >> np.uint32(16), unsigned & np.uint32(0xFFFF)], axis=-1)
+    return np.floor(quarters / 2**16 * 2 * delta).astype(np.int64) - delta
 
 
 def walk(shape, delta, offsets, swap):
@@ -38,15 +38,15 @@ def walk(shape, delta, offsets, swap):
 
 @pytest.mark.parametrize(("shape", "delta", "iterations"), [*SIZES, ((3, 64, 100), 3, 2)])
 def test_copies_and_exchanges_are_what_the_loop_does(shape, delta, iterations):
-    words = words_of(shape, iterations)
-    offsets, sources = offsets_of(words, delta), neighbours(words, delta)
+    halves = halves_of(shape, iterations)
+    offsets, sources = offsets_of(halves, delta), neighbours(halves, delta)
     assert copied(sources).tolist() == [walk(shape, delta, each, swap=False) for each in offsets]
     assert exchanged(sources).tolist() == [walk(shape, delta, each, swap=True) for each in offsets]
 
 
 @pytest.mark.parametrize(("shape", "delta", "iterations"), SIZES)
 def test_an_exchange_is_a_permutation_and_a_copy_is_none(shape, delta, iterations):
-    sources = neighbours(words_of(shape, iterations), delta)
+    sources = neighbours(halves_of(shape, iterations), delta)
     pixels = torch.arange(shape[1] * shape[2])
     assert all(torch.equal(each.sort().values, pixels) for each in exchanged(sources))
     assert not all(torch.equal(each.sort().values, pixels) for each in copied(sources))
