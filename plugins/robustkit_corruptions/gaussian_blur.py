@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -65,22 +66,22 @@ def smooth(fields: Tensor, sigmas: tuple[float, float], *, truncate: float = 4.0
     return by_planes(fields.reshape(-1, 1, *fields.shape[-2:]), smoothed).view(fields.shape)
 
 
-def half_kernel(sigma: float, truncate: float = 4.0) -> list[float]:
+@lru_cache(maxsize=64)
+def half_kernel(sigma: float, truncate: float = 4.0) -> tuple[float, ...]:
     """Return the centre and one side of a normalised normal kernel of radius r = int(truncate sigma + 0.5).
 
     >>> half_kernel(0.1)
-    [1.0]
+    (1.0,)
     """
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
-        return [1.0]
+        return (1.0,)
     # numpy, not torch: the reference's exponentials and sums, to the last bit.
     kernel = np.exp(-0.5 / (sigma * sigma) * np.arange(-radius, radius + 1) ** 2)
-    half: list[float] = (kernel / kernel.sum())[radius:].tolist()
-    return half
+    return tuple((kernel / kernel.sum())[radius:].tolist())
 
 
-def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:
+def convolve_in_cache(planes: Tensor, kernel: tuple[float, ...], dim: int, edge: Edge = "nearest") -> Tensor:
     """Return what `convolve` does, faster on a CPU for large planes, as many as its cache holds.
 
     All of a padded plane is one run of numbers, in which a shift along either dimension is an offset: each tap is three
@@ -104,7 +105,7 @@ def convolve_in_cache(planes: Tensor, kernel: list[float], dim: int, edge: Edge 
             np.add(flat[:, start + before : end + before], flat[:, start + behind : end + behind], out=pair)
             np.add(part, np.multiply(pair, kernel[tap], out=pair), out=part)
     kept = torch.from_numpy(total).view(count, 1, height, -1)[..., :width]
-    return kept.to(planes.dtype).contiguous()
+    return kept.to(planes.dtype)
 
 
 def _padded(planes: Tensor, radius: int, dim: int, edge: Edge) -> Tensor:
@@ -113,12 +114,17 @@ def _padded(planes: Tensor, radius: int, dim: int, edge: Edge) -> Tensor:
     if edge == "nearest":
         sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, more)
         return functional.pad(planes, sides, mode="replicate")
-    return functional.pad(
-        planes.index_select(dim, outside(planes.shape[dim], radius, edge, planes.device)), (0, 0, 0, more)
-    )
+    side = planes.shape[dim]
+    if radius <= side:
+        # Several times as fast as `index_select`.
+        first, last = planes.narrow(dim, 0, radius).flip(dim), planes.narrow(dim, side - radius, radius).flip(dim)
+        mirrored = torch.cat([first, planes, last], dim=dim)
+    else:
+        mirrored = planes.index_select(dim, outside(side, radius, edge, planes.device))
+    return functional.pad(mirrored, (0, 0, 0, more))
 
 
-def convolve(fields: Tensor, kernel: list[float], dim: int, edge: Edge = "nearest") -> Tensor:
+def convolve(fields: Tensor, kernel: tuple[float, ...], dim: int, edge: Edge = "nearest") -> Tensor:
     """Return fields convolved with a symmetric kernel along one dimension, on any device.
 
     The taps are added from the outermost inwards, as scipy adds them: flat areas lie on whole levels, where truncation

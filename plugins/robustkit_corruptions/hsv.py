@@ -13,6 +13,7 @@ from torch import Tensor
 
 from robustkit_corruptions.constants import Constants, Row, levels
 from robustkit_corruptions.corruption import Corruption
+from robustkit_corruptions.pieces import by_images
 from robustkit_corruptions.pixels import divide_
 
 _LARGE = levels(0.1, 0.2, 0.3, 0.4, 0.5)
@@ -40,7 +41,7 @@ class Brightness(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the brighter values."""
         (shift,) = constants
-        return raise_value(values, shift)
+        return by_images(values, lambda images: raise_value(images, shift))
 
 
 class Saturate(Corruption):
@@ -70,7 +71,8 @@ class Saturate(Corruption):
     def degrade(self, values: Tensor, drawn: None, constants: Row) -> Tensor:  # noqa: ARG002
         """Return the more or less colourful values."""
         factor, shift = constants
-        return stretch_saturation(values, factor, shift, keep_grey=self.params.mode == "fixed")
+        keep_grey = self.params.mode == "fixed"
+        return by_images(values, lambda images: stretch_saturation(images, factor, shift, keep_grey=keep_grey))
 
 
 Marks = tuple[Tensor, Tensor, Tensor]

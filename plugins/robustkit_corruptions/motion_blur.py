@@ -163,7 +163,7 @@ def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
                 shift = (top + down) * stride + left + across
                 np.multiply(flat[:, start + shift : end + shift], weight, out=product)
                 np.add(part, product, out=part, casting="same_kind")
-        return total.view(len(planes), 1, height, stride)[..., :width].contiguous()
+        return total.view(len(planes), 1, height, stride)[..., :width]
 
     return by_planes(field, averaged)
 

@@ -32,8 +32,24 @@ def by_planes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         values: any device; where it is not the CPU, all planes go at once.
         compute: from (P, 1, H, W) to the same shape, each plane on its own.
     """
-    size = max(1, _CACHED // values.shape[2:].numel())
-    planes = values.flatten(0, 1)[:, None]
-    if values.device.type != "cpu" or size >= len(planes):
-        return compute(planes).view_as(values)
-    return torch.cat([compute(planes[start : start + size]) for start in range(0, len(planes), size)]).view_as(values)
+    return _in_pieces(values.flatten(0, 1)[:, None], compute, _CACHED).view_as(values)
+
+
+def by_images(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what `compute` makes of (N, C, H, W) values, given some images of them at a time.
+
+    Args:
+        values: any device; where it is not the CPU, all images go at once.
+        compute: from (P, C, H, W) to the same shape, each image on its own.
+    """
+    return _in_pieces(values, compute, 2 * _CACHED)
+
+
+def _in_pieces(values: Tensor, compute: Callable[[Tensor], Tensor], numbers: int) -> Tensor:
+    size = max(1, numbers // max(1, values.shape[1:].numel()))
+    if values.device.type != "cpu" or size >= len(values):
+        return compute(values).contiguous()
+    found = torch.empty_like(values)
+    for start in range(0, len(values), size):
+        found[start : start + size] = compute(values[start : start + size])
+    return found

@@ -82,5 +82,5 @@ class Snow(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the snowy values; with other channels than RGB, the whitening goes by their mean."""
         mix = constants[-1]
-        whitened = values * mix + (1 - mix) * torch.maximum(values, luma(values) * 1.5 + 0.5)
-        return whitened + drawn + drawn.flip(2, 3)
+        white = torch.maximum(values, luma(values).mul_(1.5).add_(0.5)).mul_(1 - mix)
+        return (white.add_(values.mul_(mix)) + drawn).add_(drawn.flip(2, 3))

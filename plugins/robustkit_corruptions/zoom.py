@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,6 +44,9 @@ def clipped_zoom(fields: Tensor, factor: float, *, edge: bool, trim: Trim) -> Te
     inner, large = zip(*[enlargement(side, factor) for side in sides], strict=True)
     (top, left), (height, width) = ((side - part) // 2 for side, part in zip(sides, inner, strict=True)), inner
     middle = fields[:, :, top : top + height, left : left + width]
+    if fields.is_contiguous(memory_format=torch.channels_last):
+        # Row by row; `interpolate` would copy pixel by pixel.
+        middle = middle.movedim(1, -1).contiguous().movedim(-1, 1)
     enlarged = functional.interpolate(middle, size=large, mode="bilinear", align_corners=True)
     for dim, (before, after) in enumerate(zip(inner, large, strict=True), start=2):
         # Rounding can put the last place beyond the last pixel, where scipy sees nothing.

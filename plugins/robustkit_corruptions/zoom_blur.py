@@ -7,12 +7,15 @@ from itertools import groupby
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption
-from robustkit_corruptions.pieces import by_planes
 from robustkit_corruptions.pixels import divide_
 from robustkit_corruptions.zoom import clipped_zoom, enlargement
+
+_LANES = 8
+"""Numbers of float64 that the widest instructions take at once."""
 
 
 class ZoomBlur(Corruption):
@@ -47,15 +50,25 @@ class ZoomBlur(Corruption):
         grouped = groupby(factors, lambda factor: [enlargement(side, factor) for side in sides])
         alike = [list(each) for _, each in grouped]
 
-        def blurred(planes: Tensor) -> Tensor:
-            total, exact = torch.zeros_like(planes), planes.to(torch.float64)
-            for same in alike:
-                # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
-                # enlargement is rounded to float32, as scipy returns it.
-                enlarged = clipped_zoom(exact, same[0], edge=reference, trim="centre").to(torch.float32)
-                # Each is added by itself: the sums are rounded to float32, too.
-                for _ in same:
-                    total += enlarged
-            return divide_(total.add_(planes), len(factors) + 1) if reference else divide_(total, len(factors))
+        fields = _interleaved(values) if values.device.type == "cpu" else values
+        total, exact = torch.zeros_like(fields), fields.to(torch.float64)
+        for same in alike:
+            # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
+            # enlargement is rounded to float32, as scipy returns it.
+            enlarged = clipped_zoom(exact, same[0], edge=reference, trim="centre").to(torch.float32)
+            # Each is added by itself: the sums are rounded to float32, too.
+            for _ in same:
+                total += enlarged
+        blurred = divide_(total.add_(fields), len(factors) + 1) if reference else divide_(total, len(factors))
+        return blurred[0, : values.shape[:2].numel()].reshape(values.shape) if fields is not values else blurred
 
-        return by_planes(values, blurred)
+
+def _interleaved(values: Tensor) -> Tensor:
+    """Return all planes of (N, C, H, W) values as channels of one image, (1, P, H, W), last in memory.
+
+    P is a multiple of 8, filled up with zeros: eight planes at a time are what a CPU enlarges fastest, by far, and in
+    the same way whatever the batch.
+    """
+    planes = values.flatten(0, 1)[None]
+    filled = functional.pad(planes, (0, 0, 0, 0, 0, -planes.shape[1] % _LANES))
+    return filled.contiguous(memory_format=torch.channels_last)
