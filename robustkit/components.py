@@ -88,6 +88,8 @@ class Attack(Component):
         stochastic: whether it draws anything.
         stream_version: as for `Perturbation`.
         resolve: `resolve(params, threat_model) -> params`: makes defaults that depend on eps concrete.
+        batches: whether `run` splits its samples into batches of `model.batch_size` itself. Then it is given several
+            batches at once and can keep them full while samples drop out.
     """
 
     kind: ClassVar[str] = "attack"
@@ -98,6 +100,7 @@ class Attack(Component):
     stochastic: bool = True
     stream_version: int = 1
     resolve: Target | None = None
+    batches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

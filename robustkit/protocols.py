@@ -85,6 +85,7 @@ class AttackResult:
         queries: (N,) int64, how often the model was asked about each sample.
         forwards: (N,) int64, forward passes spent on each sample.
         backwards: (N,) int64, backward passes spent on each sample.
+        found_by: of an ensemble, the name of the member that found each candidate; otherwise empty.
     """
 
     candidates: Tensor
@@ -92,6 +93,7 @@ class AttackResult:
     queries: Tensor
     forwards: Tensor
     backwards: Tensor
+    found_by: tuple[str, ...] = ()
 
 
 class AttackMethod(Protocol):
@@ -103,7 +105,9 @@ class AttackMethod(Protocol):
         """Return the worst inputs found.
 
         Args:
-            model: in evaluation mode, parameters frozen; maps float inputs in [0, 1] to (N, classes) logits.
+            model: in evaluation mode, parameters frozen; maps float inputs in [0, 1] to (N, classes) logits. Its
+                attribute `batch_size` says how many it should be given at once, which matters where the attack is
+                declared with `batches=True`: then N may be several times as large.
             inputs: (N, C, H, W) float in [0, 1], correctly classified.
             labels: (N,) int64.
             threat_model: norm, eps and bounds.
