@@ -78,7 +78,11 @@ def run_in_turn(
 
     Args:
         members: names and attacks, in order.
-        model: as for `AttackMethod`, like the other arguments.
+        model: as for `AttackMethod`.
+        inputs: as for `AttackMethod`.
+        labels: as for `AttackMethod`.
+        threat_model: as for `AttackMethod`.
+        keys: as for `AttackMethod`; each member draws from a child of its name.
     """
     oracle, n = Oracle(model, labels), len(inputs)
     candidates, best = inputs.clone(), torch.full((n,), -torch.inf, dtype=torch.float64, device=inputs.device)

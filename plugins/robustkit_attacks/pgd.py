@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -10,7 +11,7 @@ from robustkit import AttackResult, Keys, ThreatModel
 from robustkit_attacks.ball import Ball, ball_around
 from robustkit_attacks.objectives import likely_targets, raised, raised_towards
 from robustkit_attacks.oracle import Objective
-from robustkit_attacks.params import PGDParams, resolve_step_size
+from robustkit_attacks.params import Loss, PGDParams, resolve_step_size
 from robustkit_attacks.search import Search
 
 
@@ -45,8 +46,7 @@ class PGD:
         yield lambda logits, rows: raised(loss, logits, labels[rows])
         if self.params.targets and len(inputs):
             targets = likely_targets(search.oracle.logits(search.standing, inputs), labels, self.params.targets)
-            for aim in targets.unbind(1):
-                yield lambda logits, rows, aim=aim: raised_towards(loss, logits, labels[rows], aim[rows])
+            yield from (partial(_towards, loss, labels, aim) for aim in targets.unbind(1))
 
     def _climb(self, search: Search, start: Tensor, ball: Ball, step_size: float, objective: Objective) -> None:
         rows = search.standing
@@ -58,3 +58,7 @@ class PGD:
             if len(left) < len(rows):
                 rows, points, ball = rows[left], points[left], ball.rows(left)
         search.look(rows, points, objective)
+
+
+def _towards(loss: Loss, labels: Tensor, aim: Tensor, logits: Tensor, rows: Tensor) -> Tensor:
+    return raised_towards(loss, logits, labels[rows], aim[rows])

@@ -1,9 +1,9 @@
-"""Runs an attack on one batch and verifies what it returns; the attack's own word counts for nothing."""
+"""Runs an attack on samples and verifies what it returns; the attack's own word counts for nothing."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,79 +12,130 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.components import ThreatModel
+from robustkit.config.schema import Precision
 from robustkit.engine.classifier import Classifier
+from robustkit.engine.device import AUTOCAST, numerics
 from robustkit.engine.seeds import Keys
 from robustkit.errors import DataError, PluginError
 from robustkit.protocols import AttackMethod, AttackResult
 
 
-def attack_batch(
-    attack: AttackMethod,
-    model: Classifier,
-    inputs: Tensor,
-    labels: Tensor,
-    threat_model: ThreatModel,
-    keys: Keys,
-    name: str,
-) -> tuple[Tensor, dict[str, NDArray[Any]]]:
-    """Return the inputs that the attack leaves, and the attack's per-sample columns.
+@dataclass(frozen=True, kw_only=True)
+class Attacked:
+    """What an attack made of some samples.
 
-    Only samples that the model gets right are attacked; the others stay as they are and are marked `clean` in
-    `broken_by`, which is otherwise left empty for the caller's fresh forward pass to fill.
+    Attributes:
+        inputs: (N, C, H, W), the worst inputs found; of samples that were wrong before, the inputs themselves.
+        columns: what is recorded of each sample. `broken_by` is `clean` where it was wrong before, and otherwise empty,
+            for a fresh forward pass to fill.
+        credit: (N,) who is to be named in `broken_by` if the sample turns out to be broken.
+    """
+
+    inputs: Tensor
+    columns: dict[str, NDArray[Any]]
+    credit: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assault:
+    """What is done to samples.
+
+    Attributes:
+        attack: the implementation.
+        name: of the attack, for messages and credit.
+        threat_model: norm, eps and bounds.
+        batch_size: how many samples share a pass.
+        search: in what precision the attack computes.
+    """
+
+    attack: AttackMethod
+    name: str
+    threat_model: ThreatModel
+    batch_size: int
+    search: Precision = "fp32"
+
+
+def attack_samples(assault: Assault, model: Classifier, inputs: Tensor, labels: Tensor, keys: Keys) -> Attacked:
+    """Return what an attack makes of samples; only those that the model gets right are attacked.
+
+    A search in lower precision has no say in the result: what it leaves is judged in the model's own precision, and
+    samples that are broken in the lower precision only are attacked again in the model's.
 
     Args:
-        attack: the implementation.
+        assault: what is done.
         model: in evaluation mode, parameters frozen.
         inputs: (N, C, H, W) float32 in [0, 1].
         labels: (N,).
-        threat_model: norm, eps and bounds.
         keys: one key a sample.
-        name: of the attack, for messages.
 
     Raises:
         PluginError: a candidate leaves the eps-ball or the bounds, is not finite, or has the wrong shape.
         DataError: the model cannot be copied.
     """
-    with torch.inference_mode():
-        right = model(inputs).argmax(dim=1) == labels
-    rows = right.nonzero().flatten()
+    size, search = assault.batch_size, assault.search
+    right = _predictions(model, inputs, size) == labels
     columns = _empty_columns(len(inputs))
     columns["broken_by"][~right.cpu().numpy()] = "clean"
+    credit = np.full(len(inputs), assault.name, dtype=object)
+    found = Attacked(inputs=inputs.clone(), columns=columns, credit=credit)
+    rows = right.nonzero().flatten()
     if len(rows) == 0:
-        return inputs, columns
-    before = inputs[rows]
-    result = attack.run(
-        _copy(model, name), before.clone(), labels[rows].clone(), replace(threat_model), keys.rows(rows)
-    )
-    candidates, norms = _verified(result, before, threat_model, name, keys.rows(rows).ids)
+        return found
+    if search == "fp32":
+        _attack(found, assault, _lent(model, assault), labels, keys, rows)
+        return found
+    with numerics(search):
+        _attack(found, assault, _lent(model, assault), labels, keys, rows)
+        fooled = rows[_predictions(_lent(model, assault), found.inputs[rows], size) != labels[rows]]
+    held = fooled[_predictions(model, found.inputs[fooled], size) == labels[fooled]]
+    found.inputs[held] = inputs[held]
+    _attack(found, assault, _lent(model, replace(assault, search="fp32")), labels, keys, held)
+    return found
+
+
+def _attack(found: Attacked, assault: Assault, lent: Classifier, labels: Tensor, keys: Keys, rows: Tensor) -> None:
+    """Attack some of the samples as `found` has them, and write into it what comes of it; costs add up."""
+    if len(rows) == 0:
+        return
+    before = found.inputs[rows]
+    # Copies: whatever an attack does to its arguments, nobody else sees.
+    threat_model = replace(assault.threat_model)
+    result = assault.attack.run(lent, before.clone(), labels[rows].clone(), threat_model, keys.rows(rows))
+    candidates, norms = _verified(result, before, assault.threat_model, assault.name, keys.rows(rows).ids)
+    found.inputs[rows] = candidates
     position = rows.cpu().numpy()
-    columns["norm"][position] = norms.cpu().numpy()
-    for column, values in (
-        ("loss", result.best_loss),
-        ("queries", result.queries),
-        ("forwards", result.forwards),
-        ("backwards", result.backwards),
-    ):
-        columns[column][position] = values.detach().cpu().numpy()
-    attacked = inputs.clone()
-    attacked[rows] = candidates
-    return attacked, columns
+    found.columns["norm"][position] = norms.cpu().numpy()
+    found.columns["loss"][position] = result.best_loss.detach().cpu().numpy()
+    for column in ("queries", "forwards", "backwards"):
+        found.columns[column][position] += getattr(result, column).detach().cpu().numpy().astype(np.int32)
+    for place, member in zip(position, result.found_by, strict=False):
+        found.credit[place] = f"{assault.name}@{member}" if member else assault.name
+
+
+def _lent(model: Classifier, assault: Assault) -> Classifier:
+    """Return a copy for the attack to work on: whatever it does to it, no other batch or cell can see."""
+    try:
+        lent = copy.deepcopy(model)
+    except Exception as error:
+        raise DataError(
+            f"attack '{assault.name}' needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
+            "make the network work with copy.deepcopy",
+        ) from error
+    lent.batch_size = assault.batch_size
+    if assault.search != "fp32":
+        lent.autocast = AUTOCAST[assault.search]
+    return lent
+
+
+def _predictions(model: Classifier, inputs: Tensor, batch_size: int) -> Tensor:
+    with torch.inference_mode():
+        parts = [model(part).argmax(dim=1) for part in torch.split(inputs, batch_size)]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64, device=inputs.device)
 
 
 def largest_norm(threat_model: ThreatModel) -> float:
     """Return the norm up to which a candidate counts: eps, and float32's rounding of values in [0, 1]."""
     return threat_model.eps * (1 + 1e-6) + 1e-7
-
-
-def _copy(model: Classifier, name: str) -> Classifier:
-    """Return a copy for the attack to work on: whatever it does to it, no other batch or cell can see."""
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:
-        raise DataError(
-            f"attack '{name}' needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
-            "make the network work with copy.deepcopy",
-        ) from error
 
 
 def perturbation_norm(change: Tensor, norm: str) -> Tensor:

@@ -31,6 +31,8 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    batch_size = 0
+    """How many images an attack should give at once; 0: as it likes."""
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robustkit.components import ThreatModel
-from robustkit.engine.adversarial import attack_batch
+from robustkit.engine.adversarial import Assault, Attacked, attack_samples
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.degrade import Degraded, condition_keys, degrade, hash_batch
 from robustkit.engine.grid import Condition
@@ -25,12 +26,16 @@ from robustkit.engine.plan import Plan
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.errors import RobustkitError
 from robustkit.host.validate import build
+from robustkit.protocols import ImageDataset
 from robustkit.store import RunFolder
 
 Columns = dict[str, NDArray[Any]]
 
-ATTACK_BATCH = 32
-"""Samples that are attacked together on a CPU."""
+_ATTACKED_VALUES = 1 << 17
+"""Input values that share a pass of an attack on a CPU: 32 images of 3x32x32, or 128 of 28x28."""
+
+_WAVE = 8
+"""Batches of samples that are attacked together: while some of them drop out, the passes stay full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,15 +195,17 @@ class Evaluator:
         """Return how many samples share a pass.
 
         The last bits of a gradient depend on that number, and the sign of a gradient near zero on its last bits. On a
-        CPU, where small batches cost nothing, attacks therefore have one size whatever the user chose.
+        CPU attacks therefore have one size, whatever the user chose, unless that is smaller.
         """
         size = self._plan.config.batch_size
         if condition.threat_model is None or self._plan.device.type != "cpu":
             return size
-        return min(size, ATTACK_BATCH)
+        shape = cast("ImageDataset", self._plan.dataset).view.shape
+        return min(size, power_of_two_below(_ATTACKED_VALUES / math.prod(shape)))
 
     def _batches(self, condition: Condition, ids: NDArray[np.int64]) -> Iterator[Batch]:
-        size = self._size(condition)
+        batches = condition.entry is not None and getattr(condition.entry.component, "batches", False)
+        size = self._size(condition) * (_WAVE if batches else 1)
         for start in range(0, len(ids), size):
             chosen = ids[start : start + size]
             with self._timer.section("data", samples=len(chosen)):
@@ -228,30 +235,39 @@ class Evaluator:
         seen = degraded.inputs
         if condition.threat_model is not None:
             with self._timer.section("attack", condition.component, samples=len(batch.ids)):
-                inputs, found = self._attack(task, name, batch.ids, clean, labels)
-            seen, columns = inputs, columns | found
+                attacked = self._attack(task, name, batch.ids, clean, labels)
+            inputs = seen = attacked.inputs
+            columns |= attacked.columns
         with self._timer.section("store"):
             columns["input_hash"] = hash_batch(seen)
         with self._timer.section("metrics"):
-            logits = measurement.logits(inputs, clean, labels, batch.ids, task.seed)
-            columns |= describe_outputs(logits, labels, batch.ids)
-        if "broken_by" in columns:
+            described = [
+                describe_outputs(
+                    measurement.logits(inputs[part], clean[part], labels[part], batch.ids[part], task.seed),
+                    labels[part],
+                    batch.ids[part],
+                )
+                for part in slices(len(labels), self._size(condition))
+            ]
+        columns |= {column: np.concatenate([part[column] for part in described]) for column in described[0]}
+        if condition.threat_model is not None:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
-            columns["broken_by"][broken] = condition.component
+            columns["broken_by"][broken] = attacked.credit[broken]
         return columns
 
-    def _attack(self, task: Task, name: str, ids: Tensor, clean: Inputs, labels: Tensor) -> tuple[Inputs, Columns]:
+    def _attack(self, task: Task, name: str, ids: Tensor, clean: Inputs, labels: Tensor) -> Attacked:
         condition = self._conditions[task.condition]
-        return attack_batch(
-            self._implementation(condition),
-            cast("Classifier", self._plan.models[name].classifier),
-            cast("Tensor", clean),
-            labels,
-            cast("ThreatModel", condition.threat_model),
-            condition_keys(condition, task.seed, ids),
-            condition.component,
+        assault = Assault(
+            attack=self._implementation(condition),
+            name=condition.component,
+            threat_model=cast("ThreatModel", condition.threat_model),
+            batch_size=self._size(condition),
+            search=condition.search,
         )
+        model = cast("Classifier", self._plan.models[name].classifier)
+        keys = condition_keys(condition, task.seed, ids)
+        return attack_samples(assault, model, cast("Tensor", clean), labels, keys)
 
     def _implementation(self, condition: Condition) -> Any:
         if condition.entry is None:
@@ -273,6 +289,24 @@ class Evaluator:
         correct = int((columns["prediction"] == columns["label"]).sum())
         errors = {name: _describe(error) for name, error in measurement.failures.items()}
         return _row(task, model, n=len(columns["id"]), correct=correct, metric_errors=errors)
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """Yield the parts of `count` rows, `size` in each but the last; one empty part where there are no rows.
+
+    >>> list(slices(5, 3))
+    [slice(0, 3, None), slice(3, 6, None)]
+    """
+    return (slice(start, start + size) for start in range(0, max(count, 1), size))
+
+
+def power_of_two_below(number: float) -> int:
+    """Return the largest power of two that is not above the number, and at least 1.
+
+    >>> power_of_two_below(42.7), power_of_two_below(0.3)
+    (32, 1)
+    """
+    return 1 << max(0, math.floor(math.log2(number)))
 
 
 def _row(task: Task, model: str, **facts: Any) -> Committed:

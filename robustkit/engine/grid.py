@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.components import Attack, Modality, Perturbation, ThreatModel
 from robustkit.config import RunConfig
+from robustkit.config.schema import Precision
 from robustkit.engine.source_digest import package_digest
 from robustkit.errors import ConfigError
 from robustkit.host import Entry, Host
@@ -63,6 +64,7 @@ class Condition:
         entry: the component; None for clean and stored ones.
         params: its validated, resolved parameters.
         threat_model: of an attack.
+        search: the precision in which an attack searches; what it finds is judged in that of the run.
         stochastic: whether it is evaluated under every seed.
         source: digest of the plugin's source; empty for clean and stored ones.
         stored: where its images are, if they are not made in the run.
@@ -74,6 +76,7 @@ class Condition:
     entry: Entry | None = None
     params: Any = None
     threat_model: ThreatModel | None = None
+    search: Precision = "fp32"
     stochastic: bool = False
     source: str = ""
     stored: Stored | None = None
@@ -177,7 +180,11 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
         raise ConfigError(
             f"attack '{entry.qualified}' needs {needs}, which this robustkit cannot give", "update robustkit"
         )
-    own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm")}
+    search = str(raw.get("search", "fp32"))
+    if search not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise ConfigError(f"attack '{entry.qualified}': unknown precision search={search}", f"choose from {known}")
+    own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm", "search")}
     parsed = parse_params(entry, own)
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
@@ -191,7 +198,9 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
             )
         threat_model = ThreatModel(norm=cast("Any", norm), eps=eps)
         params = resolve_params(entry, parsed, threat_model)
-        text = canonical_name(entry, params, before={"eps": eps, "norm": norm})
+        # Named only where it is chosen: it is an experiment's choice, not the threat model's.
+        lower = {"search": search} if search != "fp32" else {}
+        text = canonical_name(entry, params, before={"eps": eps, "norm": norm, **lower})
         yield Condition(
             text=text,
             kind="attack",
@@ -199,6 +208,7 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
             entry=entry,
             params=params,
             threat_model=threat_model,
+            search=cast("Precision", search),
             stochastic=component.stochastic,
             source=source,
         )

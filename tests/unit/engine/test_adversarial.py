@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from robustkit import AttackResult, Keys, ThreatModel
-from robustkit.engine.adversarial import attack_batch, perturbation_norm
+from robustkit.engine.adversarial import Assault, attack_samples, perturbation_norm
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.normalize import parse_normalize
 from robustkit.errors import PluginError
@@ -51,7 +51,10 @@ class Toy:
 
 def attack(change: Callable[[Tensor], Tensor], toy: Toy | None = None) -> Any:
     keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.tensor([10, 11, 12]))
-    return attack_batch(toy or Toy(change), MODEL, INPUTS, LABELS, THREAT, keys, "t/toy")
+    found = attack_samples(
+        Assault(attack=toy or Toy(change), name="t/toy", threat_model=THREAT, batch_size=2), MODEL, INPUTS, LABELS, keys
+    )
+    return found.inputs, found.columns
 
 
 def test_only_samples_that_are_right_are_attacked() -> None:
@@ -122,7 +125,13 @@ def test_nothing_that_an_attack_does_to_the_model_or_its_arguments_reaches_the_e
     labels = model(INPUTS).argmax(dim=1)
     kept, threat_model = labels.clone(), ThreatModel(norm="linf", eps=EPS)
     keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.arange(3))
-    attack_batch(Meddler(lambda x: x), model, INPUTS, labels, threat_model, keys, "t/meddler")
+    attack_samples(
+        Assault(attack=Meddler(lambda x: x), name="t/meddler", threat_model=threat_model, batch_size=3),
+        model,
+        INPUTS,
+        labels,
+        keys,
+    )
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(model.mean, mean)
     assert not any(module.training for module in model.modules())
