@@ -3,12 +3,25 @@ import sys
 
 import robustkit_attacks
 
+NAMES = ["random-noise", "fgsm", "pgd", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "standard", "rand"]
 
-def test_it_declares_linf_attacks_that_need_a_gradient():
-    declared = {attack.name: attack for attack in robustkit_attacks.robustkit_attacks()}
-    assert list(declared) == ["fgsm", "pgd"]
-    assert all(attack.norms == ("linf",) and attack.needs == {"gradient"} for attack in declared.values())
-    assert [name for name, attack in declared.items() if attack.stochastic] == ["pgd"]
+
+def declared():
+    return {attack.name: attack for attack in robustkit_attacks.robustkit_attacks()}
+
+
+def test_it_declares_its_attacks_with_what_they_need():
+    attacks = declared()
+    assert list(attacks) == NAMES
+    assert all(attack.norms == ("linf", "l2") and attack.batches for attack in attacks.values())
+    assert [name for name, attack in attacks.items() if not attack.needs] == ["random-noise", "square"]
+    assert [name for name, attack in attacks.items() if not attack.stochastic] == ["fgsm"]
+
+
+def test_only_the_reference_itself_is_called_autoattack():
+    for attack in declared().values():
+        assert "AutoAttack" not in attack.summary
+        assert ("AutoAttack-style" in attack.caveat) == (attack.name in ("standard", "rand"))
 
 
 def test_declaring_imports_nothing_heavy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,3 +139,47 @@ def test_nothing_that_an_attack_does_to_the_model_or_its_arguments_reaches_the_e
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.parameters())
     assert threat_model.eps == EPS
     assert torch.equal(labels, kept)
+
+
+class Coarse(nn.Module):
+    """Class 1 where a large number and a small one add up to more than 256; bfloat16 rounds the small one away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(1, 2)
+        self.line.weight.data = torch.tensor([[0.0], [1.0]])
+        self.line.bias.data = torch.tensor([256.2, 256.0])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.line(images.flatten(1)).float()  # type: ignore[no-any-return]
+
+
+def test_what_is_broken_in_lower_precision_only_is_attacked_again() -> None:
+    """In bfloat16 256.2 and 256.1 are both 256, and a tie goes to class 0; so class 1 looks broken there at once."""
+    model = Classifier(Coarse(), parse_normalize("none"))
+    inputs, labels = torch.tensor([0.6, 0.9]).view(2, 1, 1, 1), torch.tensor([1, 1])
+    seen: list[tuple[Any, list[int]]] = []
+
+    class Watching(Toy):
+        def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: Any, keys: Keys) -> AttackResult:
+            seen.append((model.autocast, keys.ids.tolist()))
+            return super().run(model, inputs, labels, threat_model, keys)
+
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.tensor([10, 11]))
+    setup = Assault(attack=Watching(lambda x: x - 0.05), name="t/toy", threat_model=THREAT, batch_size=1, search="bf16")
+    found = attack_samples(setup, model, inputs, labels, keys)
+    assert seen == [(torch.bfloat16, [10, 11]), (None, [10, 11])]
+    # The second search starts from the inputs, and its costs are added.
+    assert found.columns["norm"].tolist() == pytest.approx([0.05, 0.05])
+    assert found.columns["queries"].tolist() == [4, 4]
+    assert model.autocast is None
+
+
+def test_an_ensemble_says_which_member_found_a_candidate() -> None:
+    class Ensemble(Toy):
+        def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: Any, keys: Keys) -> AttackResult:
+            return replace(super().run(model, inputs, labels, threat_model, keys), found_by=("second", ""))
+
+    setup = Assault(attack=Ensemble(lambda x: x), name="t/toy", threat_model=THREAT, batch_size=3)
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.tensor([10, 11, 12]))
+    assert attack_samples(setup, MODEL, INPUTS, LABELS, keys).credit.tolist() == ["t/toy@second", "t/toy", "t/toy"]

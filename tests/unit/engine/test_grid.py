@@ -62,7 +62,9 @@ def test_an_attack_states_its_threat_model_and_resolved_parameters(host: Host) -
     assert found.threat_model is not None
     assert (found.threat_model.norm, found.threat_model.eps) == ("linf", 8 / 255)
     assert found.severity is None
-    assert found.text.startswith("attacks/pgd:eps=8/255,norm=linf,restarts=1,step-size=2/255,steps=10")
+    assert found.text.startswith(
+        "attacks/pgd:eps=8/255,loss=ce,norm=linf,restarts=1,step-size=2/255,steps=10,targets=0"
+    )
 
 
 def test_every_canonical_name_reads_back_to_itself(host: Host) -> None:
