@@ -31,10 +31,10 @@ from robustkit.store import RunFolder
 
 Columns = dict[str, NDArray[Any]]
 
-_ATTACKED_VALUES = 1 << 17
-"""Input values that share a pass of an attack on a CPU: 32 images of 3x32x32, or 128 of 28x28."""
+_ATTACKED_VALUES, _FEWEST = 1 << 17, 8
+"""Input values that share a pass of an attack on a CPU, and the fewest samples: 32 of 3x32x32, 128 of 28x28."""
 
-_WAVE = 8
+_WAVE = 4
 """Batches of samples that are attacked together: while some of them drop out, the passes stay full."""
 
 
@@ -195,13 +195,12 @@ class Evaluator:
         """Return how many samples share a pass.
 
         The last bits of a gradient depend on that number, and the sign of a gradient near zero on its last bits. On a
-        CPU attacks therefore have one size, whatever the user chose, unless that is smaller.
+        CPU attacks therefore have one size, whatever the user chose.
         """
-        size = self._plan.config.batch_size
         if condition.threat_model is None or self._plan.device.type != "cpu":
-            return size
+            return self._plan.config.batch_size
         shape = cast("ImageDataset", self._plan.dataset).view.shape
-        return min(size, power_of_two_below(_ATTACKED_VALUES / math.prod(shape)))
+        return max(_FEWEST, power_of_two_below(_ATTACKED_VALUES / math.prod(shape)))
 
     def _batches(self, condition: Condition, ids: NDArray[np.int64]) -> Iterator[Batch]:
         batches = condition.entry is not None and getattr(condition.entry.component, "batches", False)

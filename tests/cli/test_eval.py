@@ -55,7 +55,7 @@ def test_json_on_stdout_is_one_object_with_the_documented_columns(robustkit: Any
     assert (clean["value"], clean["n"]) == (0.9, 60)
     assert clean["ci_low"] < 0.9 < clean["ci_high"]
     attack = next(row for row in parsed["results"] if row["perturbation"] == "attacks/pgd")
-    assert attack["condition"].startswith("attacks/pgd:eps=8/255,norm=linf,restarts=1,step-size=")
+    assert attack["condition"].startswith("attacks/pgd:eps=8/255,loss=ce,norm=linf,restarts=1,step-size=")
 
 
 def test_the_condition_can_be_pasted_back(robustkit: Any, small: Any) -> None:
@@ -151,8 +151,8 @@ def test_who_is_attacked_together_does_not_depend_on_the_batch_size(robustkit: A
         command = ["eval", *small.arguments, "--include", "plugin.py", "-a", "groups:eps=0.1", "--batch-size", size]
         assert robustkit(*command).code == 0
         seen[size] = (tmp_path / "groups").read_text()
-    assert seen[37] == seen[60]
-    assert seen[7] != seen[60], "the control: a batch smaller than an attack's is kept, for memory's sake"
+    assert seen[37] == seen[60] == seen[7]
+    assert len(seen[7].splitlines()) == 1, "the control: batches of 7 would be many groups"
 
 
 def test_another_seed_changes_the_perturbed_bytes(robustkit: Any, small: Any, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_the_last_output_of_a_layer_counts_and_no_hook_stays() -> None:
 
 
 def test_a_layer_that_works_in_place_does_not_change_what_was_captured_before_it() -> None:
-    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
+    net = nn.Sequential(nn.Linear(3, 2, bias=False), nn.ReLU(inplace=True))
+    net[0].weight.data = torch.tensor([[1.0, 0, 0], [0, 0, 1]])
     with torch.no_grad(), capture_features(net, ("0",)) as found:
         output = net(torch.linspace(-1, 1, 3)[None])
     assert torch.equal(found["0"].relu(), output)
