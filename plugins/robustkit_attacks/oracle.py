@@ -77,20 +77,22 @@ class Oracle:
         return (logits.argmax(dim=1) != self.labels[rows]) & logits.isfinite().all(dim=1)
 
     def _slope(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
-        total = torch.zeros_like(points)
-        for _ in range(self._averaged):
-            with torch.enable_grad():
-                leaf = points.detach().requires_grad_()
-                logits = self._model(leaf).double()
-                values = objective(logits, rows)
-            if not values.requires_grad:
-                raise RunError(
-                    "the model's logits have no gradient", "use a black-box attack, or a model without detach()"
-                )
-            (gradient,) = torch.autograd.grad(values, leaf, torch.ones_like(values), materialize_grads=True)
+        logits, values, total = self._differentiated(rows, points, objective)
+        for _ in range(self._averaged - 1):
+            logits, values, gradient = self._differentiated(rows, points, objective)
             total += gradient
         total = total if self._averaged == 1 else total / self._averaged
-        return logits.detach(), values.detach(), total.nan_to_num_(nan=0.0)
+        return logits, values, total.nan_to_num_(nan=0.0)
+
+    def _differentiated(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
+        with torch.enable_grad():
+            leaf = points.detach().requires_grad_()
+            logits = self._model(leaf).double()
+            values = objective(logits, rows)
+        if not values.requires_grad:
+            raise RunError("the model's logits have no gradient", "use a black-box attack, or a model without detach()")
+        (gradient,) = torch.autograd.grad(values, leaf, torch.ones_like(values), materialize_grads=True)
+        return logits.detach(), values.detach(), gradient
 
     def _parts(self, rows: Tensor) -> Iterator[slice]:
         return (slice(start, start + self._size) for start in range(0, len(rows), self._size))

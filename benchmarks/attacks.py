@@ -1,0 +1,329 @@
+"""Strength and speed of robustkit's attacks beside Foolbox, torchattacks and AutoAttack's reference code, on one thread.
+
+    python benchmarks/attacks.py [MODEL …] [--images N] [--attacks pgd,standard,…] [--norm l2]
+
+Models: `provable`, the published network of Wong and Kolter (2018); `pgd-at`, a bundled network trained with PGD;
+`standard`, a bundled one without a defence, reported apart: most of its images fall at the first steps.
+
+All sides attack the same images, those that the model gets right, with the same steps, step sizes, restarts and
+queries. Peers get all of them as one batch; robustkit's go through the evaluator, whose checks are in its time. What
+each side returns is judged here, in norm, bounds and by a fresh forward pass. Times are CPU seconds; attacks that take
+seconds are timed several times, taking turns, and the median counts. Passes are counted by hooks in a run of their own.
+
+Needs foolbox, torchattacks and pyautoattack (`pip install 'robustkit[peers]'`), and for `provable` the checkpoint
+`fashion_mnist_provable.pth` (locuslab/convex_adversarial) and Fashion-MNIST in the folder that --shared names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustkit import Keys, ThreatModel
+from robustkit.cli.memory import keep_freed_memory
+from robustkit.config import parse_config
+from robustkit.engine.adversarial import Assault, attack_samples, largest_norm, perturbation_norm
+from robustkit.engine.classifier import Classifier
+from robustkit.engine.plan import make_plan
+from robustkit.host import Host, load_host
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINTS = ROOT / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
+BATCH = 128
+"""What the evaluator gives an attack on images of 28x28."""
+
+Attack = Callable[[nn.Module, Tensor, Tensor, ThreatModel], Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model and the images that it gets right."""
+
+    name: str
+    model: Classifier
+    images: Tensor
+    labels: Tensor
+    eps: dict[str, float]
+    right: int
+    asked: int
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One attack of robustkit, and the same by peers.
+
+    Attributes:
+        own: robustkit's component and parameters.
+        peers: by name, the same attack.
+        rounds: how often it is timed.
+        ratio: by how much robustkit has to be faster than the fastest peer; None where nothing is claimed.
+        overlap: the least Jaccard index with the peers' broken sets.
+    """
+
+    own: str
+    peers: dict[str, Attack]
+    rounds: int = 1
+    ratio: float | None = None
+    overlap: float = 0.97
+
+
+STEPS = 20
+
+
+def duels() -> dict[str, Duel]:
+    """Return what is compared, by name."""
+    return {
+        "pgd": Duel(
+            own=f"pgd:steps={STEPS}",
+            peers={"foolbox": foolbox_pgd, "torchattacks": torchattacks_pgd},
+            rounds=5,
+            ratio=1.3,
+        ),
+        "apgd-ce": Duel(
+            own="apgd-ce",
+            peers={"torchattacks": torchattacks("APGD", loss="ce", steps=100), "autoattack": reference("apgd-ce")},
+            rounds=3,
+        ),
+        "apgd-t": Duel(
+            own="apgd-t",
+            peers={"torchattacks": torchattacks("APGDT", steps=100), "autoattack": reference("apgd-t")},
+        ),
+        "fab-t": Duel(
+            own="fab-t",
+            peers={
+                "torchattacks": torchattacks("FAB", steps=100, multi_targeted=True),
+                "autoattack": reference("fab-t"),
+            },
+        ),
+        "square": Duel(
+            own="square:queries=5000",
+            peers={"torchattacks": torchattacks("Square", n_queries=5000), "autoattack": reference("square")},
+            overlap=0.9,
+        ),
+        "standard": Duel(own="standard", peers={"autoattack": reference("standard")}, ratio=1.5),
+    }
+
+
+def main() -> int:
+    """Print the tables; return 1 where something that is claimed does not hold."""
+    options = _options()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    host, fine = load_host(), True
+    chosen = [name for name in options.attacks.split(",") if name] or list(duels())
+    for name in options.models or ["provable", "pgd-at", "standard"]:
+        problem = open_problem(name, host, options)
+        threat_model = ThreatModel(norm=options.norm, eps=problem.eps[options.norm])
+        print(
+            f"\n{name}: {len(problem.images)} images of {problem.asked} that the model gets right, "
+            f"{options.norm} eps {threat_model.eps:g}{' (no defence: reported apart)' if name == 'standard' else ''}"
+        )
+        print(
+            f"{'attack':<10}{'by':<14}{'robust':>8}{'Jaccard':>9}{'only it':>8}{'images/s':>10}"
+            f"{'s/survivor':>12}{'fwd/image':>11}{'bwd/image':>11}{'ratio':>8}"
+        )
+        for attack in chosen:
+            fine &= compare(attack, duels()[attack], problem, threat_model, host, claimed=name != "standard")
+    return 0 if fine else 1
+
+
+def compare(
+    name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, host: Host, *, claimed: bool
+) -> bool:
+    """Print one attack's lines; return whether what is claimed holds."""
+    sides: dict[str, Attack] = {"robustkit": own_attack(duel.own, threat_model, host), **duel.peers}
+    broken, seconds, passes = {}, {side: [] for side in sides}, {}
+    for turn in range(duel.rounds):
+        for side, attack in sides.items():
+            start = time.process_time()
+            found = run(attack, problem, threat_model)
+            seconds[side].append(time.process_time() - start)
+            if turn == 0:
+                broken[side] = judge(found, problem, threat_model)
+    for side, attack in sides.items():
+        passes[side] = count_passes(attack, problem, threat_model)
+    n, own = len(problem.images), broken["robustkit"]
+    fine = True
+    for side in sides:
+        spent, held = median(seconds[side]), n - int(broken[side].sum())
+        both, either = int((own & broken[side]).sum()), int((own | broken[side]).sum())
+        ratio = spent / median(seconds["robustkit"])
+        forwards, backwards = passes[side]
+        print(
+            f"{name:<10}{side:<14}{held / problem.asked:>8.3f}{both / max(either, 1):>9.3f}"
+            f"{int((broken[side] & ~own).sum()):>8}{n / spent:>10.1f}{spent / max(held, 1):>12.4f}"
+            f"{forwards:>11.1f}{backwards:>11.1f}{ratio:>8.2f}",
+            flush=True,
+        )
+        if side != "robustkit" and claimed:
+            # A set that holds the peer's is not held against it: to be stronger is fine.
+            overlap = both / max(either, 1) if int((broken[side] & ~own).sum()) else 1.0
+            fine &= overlap >= duel.overlap
+    fastest = min(median(seconds[side]) for side in duel.peers) / median(seconds["robustkit"])
+    strongest = min(n - int(broken[side].sum()) for side in duel.peers)
+    weaker = n - int(own.sum()) - strongest
+    if claimed and (weaker > max(1, 0.005 * problem.asked) or fastest < (duel.ratio or 0)):
+        print(f"{name}: {weaker} images weaker than the strongest peer, {fastest:.2f} times as fast as the fastest")
+        fine = False
+    return fine
+
+
+def judge(found: Tensor, problem: Problem, threat_model: ThreatModel) -> Tensor:
+    """Return (n,) bool: inside the ball and the bounds, and misclassified on a fresh forward pass."""
+    norm = perturbation_norm(found.double() - problem.images.double(), threat_model.norm)
+    flat = found.flatten(1)
+    inside = (norm <= largest_norm(threat_model)) & ((flat >= 0) & (flat <= 1)).all(dim=1)
+    with torch.no_grad():
+        return (problem.model(found).argmax(dim=1) != problem.labels) & inside
+
+
+def run(attack: Attack, problem: Problem, threat_model: ThreatModel) -> Tensor:
+    """Return what an attack makes of a problem; what libraries print is not shown."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return attack(problem.model, problem.images.clone(), problem.labels.clone(), threat_model).detach()
+
+
+def count_passes(attack: Attack, problem: Problem, threat_model: ThreatModel) -> tuple[float, float]:
+    """Return forward and backward passes an image of one run."""
+    counts = {"forward": 0, "backward": 0}
+
+    def forward(_: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
+        counts["forward"] += len(inputs[0])
+        if outputs.requires_grad:
+
+            def backward(gradient: Tensor) -> None:
+                counts["backward"] += len(gradient)
+
+            outputs.register_hook(backward)
+
+    # Global, as robustkit gives attacks a copy of the model.
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, outputs: forward(module, inputs, outputs) if isinstance(module, Classifier) else None
+    )
+    run(attack, problem, threat_model)
+    handle.remove()
+    n = len(problem.images)
+    return counts["forward"] / n, counts["backward"] / n
+
+
+def own_attack(text: str, threat_model: ThreatModel, host: Host) -> Attack:
+    """Return an attack of robustkit, run as the evaluator runs it."""
+    from robustkit.config.shorthand import parse_shorthand
+    from robustkit.host.validate import parse_params, resolve_params
+
+    raw = dict(parse_shorthand(text))
+    entry = host.catalog.find("attack", f"attacks/{raw.pop('name')}")
+    params = resolve_params(entry, parse_params(entry, raw), threat_model)
+    implementation = host.build(entry, params)
+
+    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel) -> Tensor:
+        assert isinstance(model, Classifier)
+        keys = Keys(seed=0, stream=entry.qualified, version=1, ids=torch.arange(len(images)))
+        assault = Assault(attack=implementation, name=entry.qualified, threat_model=threat_model, batch_size=BATCH)
+        return attack_samples(assault, model, images, labels, keys).inputs
+
+    return attack
+
+
+def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel) -> Tensor:
+    """PGD by Foolbox."""
+    import foolbox
+
+    kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[threat_model.norm]
+    step = 2.5 * threat_model.eps / STEPS
+    attack = kind(abs_stepsize=step, steps=STEPS, random_start=True)
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
+    found: Tensor = attack(wrapped, images, labels, epsilons=threat_model.eps)[1]
+    return found
+
+
+def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel) -> Tensor:
+    """PGD by torchattacks."""
+    import torchattacks
+
+    kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[threat_model.norm]
+    step = 2.5 * threat_model.eps / STEPS
+    found: Tensor = kind(model, eps=threat_model.eps, alpha=step, steps=STEPS, random_start=True)(images, labels)
+    return found
+
+
+def torchattacks(kind: str, **parameters: Any) -> Attack:
+    """Return another attack by torchattacks, with one restart."""
+
+    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel) -> Tensor:
+        import torchattacks as library
+
+        more = {"n_classes": 10} if kind in ("APGDT", "FAB") else {}
+        norm = {"linf": "Linf", "l2": "L2"}[threat_model.norm]
+        made = getattr(library, kind)(model, norm=norm, eps=threat_model.eps, n_restarts=1, seed=0, **parameters, **more)
+        found: Tensor = made(images, labels)
+        return found
+
+    return attack
+
+
+def reference(name: str) -> Attack:
+    """Return AutoAttack's reference code: one member, or the version `standard`."""
+
+    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel) -> Tensor:
+        from pyautoattack import AutoAttack
+
+        norm = {"linf": "Linf", "l2": "L2"}[threat_model.norm]
+        version = "standard" if name == "standard" else "custom"
+        made = AutoAttack(model, norm=norm, eps=threat_model.eps, seed=0, version=version, device=images.device)
+        if name != "standard":
+            made.attacks_to_run = [name]
+            made.apgd.n_restarts = made.fab.n_restarts = made.apgd_targeted.n_restarts = 1
+            made.apgd_targeted.n_target_classes = made.fab.n_target_classes = 9
+            made.square.n_queries = 5000
+        found = made.run_standard_evaluation(images, labels, batch_size=len(images))
+        return found[0] if isinstance(found, tuple) else found
+
+    return attack
+
+
+def open_problem(name: str, host: Host, options: argparse.Namespace) -> Problem:
+    """Return a model with the first test images that it gets right."""
+    if name == "provable":
+        shared = Path(options.shared)
+        model = {
+            "checkpoint": str(shared / "checkpoints" / "fashion_mnist_provable.pth"),
+            "model": f"{ROOT / 'scripts' / 'certification' / 'wong_kolter.py'}:build",
+        }
+        data, eps = str(shared / "fashion-mnist"), {"linf": 0.1, "l2": 1.0}
+    else:
+        model = {"checkpoint": str(CHECKPOINTS / f"fashion-cnn-{name}-seed0.safetensors")}
+        data, eps = "zoo/fashion-mnist-mini", {"linf": 0.1, "l2": 1.0}
+    plan = make_plan(parse_config({"model": [model], "data": data, "device": "cpu"}), host)
+    (prepared,) = plan.models.values()
+    ids = plan.ids[: options.images]
+    images = torch.from_numpy(plan.dataset.read(ids)).float() / 255
+    labels = prepared.translate(torch.from_numpy(plan.dataset.labels[ids]))
+    with torch.no_grad():
+        right = prepared.classifier(images).argmax(dim=1) == labels
+    return Problem(name, prepared.classifier, images[right], labels[right], eps, int(right.sum()), len(ids))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="provable, pgd-at, standard; default: all")
+    parser.add_argument("--images", type=int, default=200, help="first test images (default: 200)")
+    parser.add_argument("--attacks", default="", help="names, joined by commas; default: all")
+    parser.add_argument("--norm", default="linf", choices=["linf", "l2"], help="of the threat model (default: linf)")
+    parser.add_argument("--shared", default=str(ROOT.parent / "shared" / "data"), help="folder of published data")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
