@@ -44,7 +44,7 @@ class Search:
             return torch.empty(0, dtype=torch.float64, device=rows.device)
         logits = self.oracle.logits(rows, points)
         values = objective(logits, rows)
-        self._record(rows, points, logits, values)
+        self.record(rows, points, values, self.oracle.fooled(rows, logits))
         return values
 
     def ascent(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
@@ -58,8 +58,23 @@ class Search:
         if len(rows) == 0:
             return torch.empty(0, dtype=torch.float64, device=rows.device), torch.zeros_like(points)
         logits, values, gradients = self.oracle.slope(rows, points, objective)
-        self._record(rows, points, logits, values)
+        self.record(rows, points, values, self.oracle.fooled(rows, logits))
         return values, gradients
+
+    def record(self, rows: Tensor, points: Tensor, values: Tensor, fooled: Tensor) -> None:
+        """Keep the points that are worse than the ones kept, for attacks that ask the oracle themselves.
+
+        Args:
+            rows: (n,) which samples.
+            points: (n, …) one point of each.
+            values: (n,) float64, the objective there.
+            fooled: (n,) bool, where the model misclassifies them.
+        """
+        worse = (fooled | (values > self._best[rows])) & ~self.settled[rows]
+        changed = rows[worse]
+        self._candidates[changed] = points[worse]
+        self._best[changed] = values[worse]
+        self.settled[rows[fooled]] = True
 
     def result(self) -> AttackResult:
         """Return what was found. Samples that were never asked about keep their input and a loss of -inf."""
@@ -71,11 +86,3 @@ class Search:
             forwards=oracle.forwards,
             backwards=oracle.backwards,
         )
-
-    def _record(self, rows: Tensor, points: Tensor, logits: Tensor, values: Tensor) -> None:
-        fooled = self.oracle.fooled(rows, logits)
-        worse = (fooled | (values > self._best[rows])) & ~self.settled[rows]
-        changed = rows[worse]
-        self._candidates[changed] = points[worse]
-        self._best[changed] = values[worse]
-        self.settled[rows[fooled]] = True
