@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 import robustkit
 from robustkit import ConfigError, RobustkitError, ThreatModel
+from robustkit.cli.memory import keep_freed_memory
 from robustkit.config import parse_config
 from robustkit.config.shorthand import parse_value
 from robustkit.engine.adversarial import largest_norm
@@ -148,4 +149,5 @@ def is_certified(parts: Sequence[Affine], image: Tensor, label: int, threat_mode
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     main()

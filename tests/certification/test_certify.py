@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -139,11 +140,10 @@ def test_only_what_is_right_is_certified(stored):
     assert set(stored["certified"]) < set(stored["correct"])
 
 
-@pytest.mark.shared
-def test_a_fresh_computation_gives_the_stored_ids(stored, shared, certify, script):
-    import argparse
-
-    plan = certify.open_plan(
+@pytest.fixture
+def published(shared, certify):
+    """The published network and test images, opened as the script opens them."""
+    return certify.open_plan(
         argparse.Namespace(
             checkpoint=str(shared / "checkpoints" / "fashion_mnist_provable.pth"),
             model=f"{SCRIPTS / 'wong_kolter.py'}:build",
@@ -151,11 +151,51 @@ def test_a_fresh_computation_gives_the_stored_ids(stored, shared, certify, scrip
             data=str(shared / "fashion-mnist"),
         )
     )
+
+
+@pytest.mark.shared
+def test_a_fresh_computation_gives_the_stored_ids(stored, published, certify):
     ids = range(7, 1000, 41)
-    found = certify.certify(plan, 0.1, ids)
+    found = certify.certify(published, 0.1, ids)
     for key in ("norm", "eps", "checkpoint_sha256", "model", "normalize", "data", "data_fingerprint", "method"):
         assert found[key] == stored[key]
     for key in ("correct", "certified"):
         assert found[key] == sorted(set(ids) & set(stored[key]))
     # The sample says something: there are images of all three kinds in it.
     assert 0 < len(found["certified"]) < len(found["correct"]) < len(ids)
+
+
+AUTHORS = {0: -0.4273961096454485, 1: 1.2239237051929366, 321: -0.008377205869510462}
+"""The smallest margins of test images by the authors' code: convex_adversarial 0.4.4 (PyPI) with torch 2.13, in
+float64, `RobustBounds(net, 0.1, bounded_input=True)`, which needs no other package."""
+
+
+def _smallest_margin(published, image_id, affine, linear_bounds, certify):
+    (model,), dataset = published.models.values(), published.dataset
+    centre = torch.from_numpy(dataset.read(np.array([image_id]))).float().div(255).flatten().double()
+    box = (centre - 0.1).clamp(0, 1), (centre + 0.1).clamp(0, 1)
+    parts = affine.affine_parts(certify.exact_network(model.classifier, 1), (1, 28, 28))
+    label, logits = int(dataset.labels[image_id]), torch.eye(10, dtype=torch.float64)
+    rows = (logits[label] - logits)[torch.arange(10) != label]
+    return float(linear_bounds.bound(parts, linear_bounds.hidden_bounds(parts, box), box, rows)[0].min())
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("image_id", AUTHORS)
+def test_the_dual_is_that_of_its_authors_code(image_id, published, affine, linear_bounds, certify, monkeypatch):
+    interval = linear_bounds.interval
+
+    def of_the_pixels_alone(part, box):
+        low, high = interval(part, box)
+        return (low, high) if part.shape == (1, 28, 28) else (torch.full_like(low, -1e6), torch.full_like(low, 1e6))
+
+    # Their code bounds every hidden layer by the dual and does not look whether interval arithmetic is better.
+    monkeypatch.setattr(linear_bounds, "interval", of_the_pixels_alone)
+    monkeypatch.setattr(linear_bounds, "SLOPES", (linear_bounds.dual_slopes,))
+    margin = _smallest_margin(published, image_id, affine, linear_bounds, certify)
+    # What bounds are widened by, through four layers.
+    assert margin == pytest.approx(AUTHORS[image_id], abs=1e-7)
+    assert margin < AUTHORS[image_id]
+    # The control: with other slopes the numbers are others.
+    monkeypatch.setattr(linear_bounds, "SLOPES", (linear_bounds.adaptive_slopes,))
+    assert _smallest_margin(published, image_id, affine, linear_bounds, certify) != pytest.approx(margin, abs=1e-4)

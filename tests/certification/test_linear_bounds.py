@@ -167,7 +167,7 @@ def test_the_transposed_map_is_that_of_the_matrix(network, affine):
         assert bool((part.absolute(sizes) >= matrix.abs() @ sizes - 1e-12).all())
 
 
-@pytest.mark.parametrize("layer", [nn.Sigmoid(), nn.BatchNorm1d(3), nn.MaxPool1d(1)], ids=lambda layer: str(layer))
+@pytest.mark.parametrize("layer", [nn.Sigmoid(), nn.BatchNorm1d(3), nn.MaxPool1d(1)], ids=str)
 def test_a_layer_whose_bound_is_not_known_is_an_error(layer, affine):
     with pytest.raises(DataError, match=f"got {type(layer).__name__}"):
         affine.affine_parts(nn.Sequential(nn.Linear(3, 3), layer, nn.Linear(3, 2)), (3,))
