@@ -8,7 +8,14 @@ import pytest
 from robustkit import load_host
 from robustkit.testing import ATTACK_CHECKS
 from robustkit.testing import attack as kit
-from robustkit_peers.params import FoolboxL2, FoolboxLinf, TorchattacksBoth, TorchattacksL2, TorchattacksLinf
+from robustkit_peers.params import (
+    AutoAttackMember,
+    FoolboxL2,
+    FoolboxLinf,
+    TorchattacksBoth,
+    TorchattacksL2,
+    TorchattacksLinf,
+)
 
 pytestmark = pytest.mark.peers
 
@@ -18,8 +25,16 @@ SHAPE = (3, 16, 16)
 
 # Attacks whose own number of steps takes long; nothing here is about strength.
 STEPS = {"steps": 10}
-FEW = {name: STEPS for name in ("BoundaryAttack", "L2CarliniWagnerAttack", "L2FMNAttack", "LInfFMNAttack", "CW",
-                                "DDNAttack", "NewtonFoolAttack")}  # fmt: skip
+SLOW = (
+    "BoundaryAttack",
+    "L2CarliniWagnerAttack",
+    "L2FMNAttack",
+    "LInfFMNAttack",
+    "CW",
+    "DDNAttack",
+    "NewtonFoolAttack",
+)
+FEW = dict.fromkeys(SLOW, STEPS)
 FEW |= {"HopSkipJumpAttack": {"steps": 2}, "Square": {"queries": 200}}
 
 ROWS = [
@@ -32,8 +47,8 @@ ROWS = [
     ("foolbox", "linf", {"attack": "LinfPGD", "steps": 5, "restarts": 3}),
     ("torchattacks", "linf", {"attack": "PGD", "restarts": 3}),
     ("torchattacks", "linf", {"attack": "APGD", "restarts": 3}),
-    *(("autoattack", norm, {"attacks": members, **({"queries": 300} if "square" in members else {})})
-      for norm in ("linf", "l2") for members in (["apgd-ce"], ["apgd-dlr"], ["apgd-t"], ["fab"], ["fab-t"], ["square"])),
+    *(("autoattack", norm, {"attacks": [member], **({"queries": 300} if member == "square" else {})})
+      for norm in ("linf", "l2") for member in get_args(AutoAttackMember)),
     ("autoattack", "linf", {"attacks": ["apgd-ce", "apgd-t", "fab-t", "square"], "queries": 40}),
 ]  # fmt: skip
 

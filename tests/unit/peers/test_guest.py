@@ -138,7 +138,9 @@ def test_points_inside_stay_as_they_are_to_the_last_bit():
         assert torch.equal(into_ball(points, inputs, ThreatModel(norm=norm, eps=eps)), points)
 
 
-@pytest.mark.parametrize(("norm", "expected"), [("linf", [0.6, 0.55]), ("l2", [0.5 + 0.2**0.5 / 10, 0.5 + 0.05**0.5 / 10])])
+@pytest.mark.parametrize(
+    ("norm", "expected"), [("linf", [0.6, 0.55]), ("l2", [0.5 + 0.2**0.5 / 10, 0.5 + 0.05**0.5 / 10])]
+)
 def test_points_outside_go_to_the_nearest_point_of_the_ball(norm, expected):
     # From (0.5, 0.5), a change of (0.2, 0.1) or for Linf (0.2, 0.05); eps 0.1. L2: (2, 1) / sqrt 5 of length 0.1.
     inputs = torch.tensor([[0.5, 0.5]])

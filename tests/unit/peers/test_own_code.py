@@ -62,8 +62,16 @@ def test_torchattacks_by_hand(problem):
 
     model, inputs, labels = problem
     for threat_model, attack, params in (
-        (LINF, torchattacks.PGD(model, eps=EPS, alpha=0.007, steps=5), {"attack": "PGD", "step_size": 0.007, "steps": 5}),
-        (L2, torchattacks.PGDL2(model, eps=0.3, alpha=0.07, steps=5), {"attack": "PGDL2", "step_size": 0.07, "steps": 5}),
+        (
+            LINF,
+            torchattacks.PGD(model, eps=EPS, alpha=0.007, steps=5),
+            {"attack": "PGD", "step_size": 0.007, "steps": 5},
+        ),
+        (
+            L2,
+            torchattacks.PGDL2(model, eps=0.3, alpha=0.07, steps=5),
+            {"attack": "PGDL2", "step_size": 0.07, "steps": 5},
+        ),
         (WIDE, torchattacks.Square(model, eps=0.2, n_queries=90), {"attack": "Square", "queries": 90}),
         (L2, torchattacks.APGD(model, norm="L2", eps=0.3, n_restarts=2), {"attack": "APGD", "restarts": 2}),
     ):
@@ -131,7 +139,7 @@ def test_too_few_classes_are_an_error_that_says_what_can_run(problem, monkeypatc
 
 @pytest.mark.peers
 def test_a_failure_inside_a_library_names_it(problem):
-    model, inputs, labels = problem
+    _, inputs, _ = problem
     small = inputs[:, :, :4, :4]
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 6)).requires_grad_(False)
     params = AutoAttackParams(attacks=("square",), queries=5)
