@@ -96,9 +96,13 @@ def into_ball(points: Tensor, inputs: Tensor, threat_model: ThreatModel) -> Tens
         points: (N, …) float.
         inputs: the centres.
         threat_model: norm, eps and bounds.
+
+    >>> points = torch.tensor([[0.9, 0.5]])
+    >>> into_ball(points, torch.tensor([[0.5, 0.5]]), ThreatModel(norm="linf", eps=0.125)).tolist()
+    [[0.625, 0.5]]
     """
     axes = tuple(range(1, inputs.ndim))
-    finite = points.isfinite().all(dim=axes, keepdim=True) if axes else points.isfinite()
+    finite = points.isfinite().all(dim=axes, keepdim=True)
     points = torch.where(finite, points, inputs).clamp(threat_model.low, threat_model.high)
     change = points.double() - inputs.double()
     if threat_model.norm == "linf":
