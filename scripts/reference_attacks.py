@@ -39,7 +39,7 @@ STEPS = 20
 QUERIES = 1000
 NORMS = {"linf": "Linf", "l2": "L2"}
 
-# eps leaves 60 to 70 % of the samples standing under PGD-20: attacks differ there, and the seeds of one attack do little.
+# eps leaves 60 to 70 % of the samples standing under PGD-20: attacks differ there, the seeds of one attack do little.
 MODELS: dict[str, dict[str, Any]] = {
     "standard": {"checkpoint": "fashion-cnn-standard-seed0", "logits_times": 1, "eps": {"linf": 0.02, "l2": 0.3}},
     "pgd-at": {"checkpoint": "fashion-cnn-pgd-at-seed0", "logits_times": 1, "eps": {"linf": 0.12, "l2": 1.0}},

@@ -16,7 +16,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the published data are not beside this checkout"))
         if item.get_closest_marker("peers") and not _has_peers():
-            item.add_marker(pytest.mark.skip(reason="pip install 'robustkit[peers]' for foolbox, torchattacks, pyautoattack"))
+            item.add_marker(
+                pytest.mark.skip(reason="pip install 'robustkit[peers]' for foolbox, torchattacks, pyautoattack")
+            )
         if item.get_closest_marker("gpu") and not _has_cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
