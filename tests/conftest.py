@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the published data are not beside this checkout"))
+        if item.get_closest_marker("peers") and not _has_peers():
+            item.add_marker(
+                pytest.mark.skip(reason="pip install 'robustkit[peers]' for foolbox, torchattacks, pyautoattack")
+            )
         if item.get_closest_marker("gpu") and not _has_cuda():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def _has_peers() -> bool:
+    return all(find_spec(name) for name in ("foolbox", "torchattacks", "pyautoattack"))
 
 
 def _has_cuda() -> bool:

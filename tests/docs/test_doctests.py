@@ -13,6 +13,7 @@ PACKAGES = (
     "robustkit_attacks",
     "robustkit_corruptions",
     "robustkit_metrics",
+    "robustkit_peers",
     "robustkit_reports",
     "robustkit_textnoise",
     "robustkit_trainers",
