@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from robustkit.config import RunConfig
     from robustkit.evaluation import Evaluation
     from robustkit.host import Host
+    from robustkit.store.checks import Check
 
 
 @click.command("eval", short_help="Evaluate checkpoints under perturbations and attacks.")
@@ -91,6 +92,23 @@ if TYPE_CHECKING:
     metavar="METRIC=VALUE",
     help="Exit with 1 if any row of the metric is below. Repeatable.",
 )
+@click.option(
+    "--trust-samples",
+    type=int,
+    metavar="N",
+    help="Probe each image model for false robustness on N samples; 0 for none. [48]",
+)
+@click.option(
+    "--expect-clean",
+    type=float,
+    metavar="X",
+    help="Clean accuracy that each model should have; a trust check fails where it is below, beyond its interval.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 if a trust check fails, or if the run attacks and was not checked for masked gradients.",
+)
 @click.option("--profile", is_flag=True, help="Show where the time goes, also in manifest and --json.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @json_option
@@ -118,10 +136,11 @@ def command(**options: Any) -> int:
         flags = {key: options[key] for key in ("resume", "profile")}
         done = evaluate(config, host=host, observer=observer, out=out, **flags)
     missed = _missed(gates, done.rows)
-    _print(done, missed, options["as_json"])
+    distrusted = _distrusted(done) if options["strict"] else []
+    _print(done, missed, distrusted, options["as_json"])
     if done.failures:
         return 4
-    return 1 if missed else 0
+    return 1 if missed or distrusted else 0
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
@@ -165,6 +184,8 @@ def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
         "precision",
         "device",
         "batch_size",
+        "trust_samples",
+        "expect_clean",
     ):
         if options[key] is not None:
             values[key] = options[key]
@@ -223,11 +244,21 @@ def _dry_run(config: RunConfig, host: Host, as_json: bool) -> int:
     return 0
 
 
-def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> None:
+def _distrusted(done: Evaluation) -> list[Check]:
+    from robustkit.store.checks import strict_failures
+
+    conditions = done.folder.read_manifest()["conditions"].values()
+    return strict_failures(done.checks, attacked=any(facts["kind"] == "attack" for facts in conditions))
+
+
+def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Check], as_json: bool) -> None:
+    from robustkit.store.checks import checks_to_plain
+
     if as_json:
         result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
         result |= {"failures": done.failures} if done.failures else {}
         result |= {"failed_gates": missed} if missed else {}
+        result |= {"failed_checks": checks_to_plain(distrusted)} if distrusted else {}
         result |= {"profile": done.profile} if done.profile else {}
         click.echo(json.dumps(result, allow_nan=False))
     else:
@@ -239,6 +270,7 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
         from robustkit.cli.profile import profile_table
 
         click.echo(profile_table(done.profile), err=True, nl=False)
+    _print_trust(done.checks, distrusted)
     for failure in done.failures:
         click.echo(f"robustkit: no result: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
     if done.failures:
@@ -246,6 +278,16 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
     for gate in missed:
         text = f"{gate['metric']} is {gate['value']}, not {gate['least']:g} or more"
         click.echo(f"robustkit: gate failed: {gate['model']} · {gate['condition']}: {text}", err=True)
+
+
+def _print_trust(checks: list[Check], distrusted: list[Check]) -> None:
+    """Say on stderr what the checks came to, and under --strict which ones decide the exit code."""
+    from robustkit.cli.trust import check_lines, trust_line
+
+    if checks:
+        click.echo(f"robustkit: {trust_line(checks)}; 'robustkit show RUN' has the numbers", err=True)
+    for line in check_lines(distrusted):
+        click.echo(f"robustkit: --strict: {line}", err=True)
 
 
 def _gate(text: str) -> tuple[str, float]:

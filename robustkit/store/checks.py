@@ -160,6 +160,24 @@ def checks_from_plain(values: Iterable[Mapping[str, Any]]) -> list[Check]:
     return found
 
 
+def describe(check: Check) -> str:
+    """Return a check in one line: what it is, what was measured, what to do.
+
+    >>> describe(Check(id="chance", status="fail", numbers={"accuracy": 0.125, "n": 48}, advice="look at the data"))
+    'clean accuracy above chance: accuracy 0.125, n 48; look at the data'
+    """
+    numbers = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in check.numbers.items())
+    said = "; ".join(part for part in (numbers, check.advice) if part)
+    return f"{check.title}: {said}" if said else check.title
+
+
+def shown(value: Number) -> str:
+    """Return a number of a check as reports print it: four significant digits; nothing for None."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
 def tally(checks: Iterable[Check]) -> str:
     """Return in one line how many checks came to what; those for people to make are left out.
 
