@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robustkit.cli.gates import check_gates, missed_gates, read_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 from robustkit.errors import ConfigError
 
@@ -120,10 +121,10 @@ def command(**options: Any) -> int:
     robustkit eval model.pt --model resnet20-cifar --normalize cifar10 --data test.npz
     robustkit eval model.pt … -p gaussian-noise:severity=1..5 -a pgd:eps=8/255
     """  # noqa: D301 - click takes the backspace as: leave these lines as they are
-    gates = [_gate(text) for text in options["fail_under"]]
+    gates = [read_gate(text) for text in options["fail_under"]]
     config = _configure(options)
     host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
-    _check_gates(gates, config, host)
+    check_gates(gates, config, host)
     if options["dry_run"]:
         return _dry_run(config, host, options["as_json"])
 
@@ -135,7 +136,7 @@ def command(**options: Any) -> int:
     with only_results_on_stdout():
         flags = {key: options[key] for key in ("resume", "profile")}
         done = evaluate(config, host=host, observer=observer, out=out, **flags)
-    missed = _missed(gates, done.rows)
+    missed = missed_gates(gates, done.rows)
     distrusted = _distrusted(done) if options["strict"] else []
     _print(done, missed, distrusted, options["as_json"])
     if done.failures:
@@ -288,40 +289,3 @@ def _print_trust(checks: list[Check], distrusted: list[Check]) -> None:
         click.echo(f"robustkit: {trust_line(checks)}; 'robustkit show RUN' has the numbers", err=True)
     for line in check_lines(distrusted):
         click.echo(f"robustkit: --strict: {line}", err=True)
-
-
-def _gate(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise ConfigError(f"--fail-under: expected METRIC=VALUE, got '{text}'", "for example accuracy=0.8") from None
-
-
-def _is_metric(row: dict[str, Any], name: str) -> bool:
-    metric: str = row["metric"]
-    return name in (metric, metric.partition("/")[2])
-
-
-def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) -> None:
-    """Refuse a gate that could never fail or never pass, before anything is computed for it."""
-    if not gates:
-        return
-    from robustkit.engine.metrics import choose_metrics
-
-    chosen = choose_metrics(config, host)
-    for name, _ in gates:
-        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name.partition("@")[0])]
-        if not found:
-            raise ConfigError(f"--fail-under: this run has no metric '{name}'", f"it has {', '.join(chosen)}")
-        if not getattr(found[0].entry.component, "higher_is_better", False):
-            raise ConfigError(f"--fail-under: of '{name}' more is not better", "give a metric such as accuracy")
-
-
-def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {**{key: row[key] for key in ("model", "condition", "seed", "metric", "value")}, "least": least}
-        for name, least in gates
-        for row in rows
-        if _is_metric(row, name) and (row["value"] is None or row["value"] < least)
-    ]

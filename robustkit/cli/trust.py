@@ -17,23 +17,29 @@ def trust_line(checks: Sequence[Check]) -> str:
 
 
 def check_lines(checks: Iterable[Check]) -> list[str]:
-    """Return one line a check that did not pass, the worst first; those that share all but the model share a line.
+    """Return one line a check that failed or warns, the worst first, and one for each reason why others were not run.
 
     The items that only a person can check come last, in one line.
     """
+    checks = list(checks)
     from robustkit.store.checks import STATUSES, describe
 
-    together: dict[tuple[str, str], list[str]] = {}
-    manual: list[str] = []
-    for check in sorted(checks, key=lambda check: STATUSES.index(check.status)):
-        if check.group == "manual":
-            manual.append(check.title)
-        elif check.status != "pass":
-            about = " · ".join(part for part in (check.model, check.condition) if part)
-            seed = "" if check.seed is None or not check.condition else f" · seed {check.seed}"
-            together.setdefault((check.status.upper(), describe(check)), []).append(about + seed)
-    lines = [f"{status} {', '.join(filter(None, about))}: {text}" for (status, text), about in together.items()]
-    return [*lines, *([f"not checked by this tool: {', '.join(manual)}"] if manual else [])]
+    lines = [
+        f"{check.status.upper()} {_about(check)}: {describe(check)}"
+        for check in sorted(checks, key=lambda check: STATUSES.index(check.status))
+        if check.status in ("fail", "warn")
+    ]
+    skipped = [check for check in checks if check.status == "not run" and check.group != "manual"]
+    for about, reason in dict.fromkeys((_about(check), check.advice) for check in skipped):
+        titles = [check.title for check in skipped if (_about(check), check.advice) == (about, reason)]
+        lines.append(f"NOT RUN {about}: {'; '.join(titles)}: {reason}")
+    manual = [check.title for check in checks if check.group == "manual"]
+    return [*lines, *([f"not checked by this tool: {'; '.join(manual)}"] if manual else [])]
+
+
+def _about(check: Check) -> str:
+    seed = f"seed {check.seed}" if check.condition and check.seed is not None else ""
+    return " · ".join(part for part in (check.model, check.condition, seed) if part)
 
 
 def trust_block(checks: Sequence[Check]) -> list[str]:
