@@ -267,11 +267,11 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
 
         click.echo(results_by_condition(done.rows), err=True, nl=False)
         click.echo(str(done.folder.path))
+    _print_trust(done.checks, distrusted)
     if done.profile:
         from robustkit.cli.profile import profile_table
 
         click.echo(profile_table(done.profile), err=True, nl=False)
-    _print_trust(done.checks, distrusted)
     for failure in done.failures:
         click.echo(f"robustkit: no result: {failure['model']} · {failure['condition']}: {failure['error']}", err=True)
     if done.failures:

@@ -30,9 +30,8 @@ def attack_checks(cell: Cell) -> list[Check]:
 def _denominators(cell: Cell) -> Check:
     """Return what the shares rest on: robust accuracy on all samples, success on those that were right before."""
     assert cell.records is not None
-    n = len(cell.right)
-    wrong_before = int((cell.records["broken_by"] == "clean").sum())
-    robust, attacked = int(cell.right.sum()), n - wrong_before
+    tried = cell.records["broken_by"] != "clean"
+    n, robust, attacked = len(cell.right), int(cell.right.sum()), int(tried.sum())
     low, high = wilson_interval(robust, n)
     numbers: dict[str, Number] = {
         "n": n,
@@ -43,8 +42,9 @@ def _denominators(cell: Cell) -> Check:
         "robust_high": high,
     }
     if attacked:
-        low, high = wilson_interval(attacked - robust, attacked)
-        numbers |= {"success_rate": (attacked - robust) / attacked, "success_low": low, "success_high": high}
+        broken = int((tried & ~cell.right).sum())
+        low, high = wilson_interval(broken, attacked)
+        numbers |= {"success_rate": broken / attacked, "success_low": low, "success_high": high}
     advice = "no sample was right before, so nothing was attacked: look at the clean accuracy first"
     return judged("denominators", "pass" if attacked else "fail", numbers, advice)
 
@@ -57,15 +57,21 @@ def _verified(cell: Cell) -> Check:
     eps = cell.ball[1]
     outside = int((~(records["norm"] <= eps * (1 + SLACK) + 1e-7)).sum())
     contradicting = int((broken & cell.right).sum() + ((records["broken_by"] == "") & ~cell.right).sum())
+    changed = int(((records["broken_by"] == "clean") & cell.right).sum())
     numbers: dict[str, Number] = {
         "verified": int((broken & ~cell.right).sum()),
         "outside_eps": outside,
         "contradicting": contradicting,
+        "wrong_before_and_right_after": changed,
         "largest_norm": float(records["norm"].max()),
         "eps": eps,
     }
-    advice = "records contradict one another or leave the threat model: repeat the run in a new folder"
-    return judged("verified", "fail" if outside or contradicting else "pass", numbers, advice)
+    if outside or contradicting:
+        advice = "records contradict one another or leave the threat model: repeat the run in a new folder"
+        return judged("verified", "fail", numbers, advice)
+    # Of an input that was not touched; rounding can do that to a tie, and noise to many.
+    advice = "the same input was wrong first and right then: the model does not always give the same answer"
+    return judged("verified", "warn" if changed else "pass", numbers, advice)
 
 
 def strength(probed: Probed, cells: Sequence[Cell]) -> Check:

@@ -16,7 +16,7 @@ ZERO_SHARE = 0.1
 from one sample on, and dead units may silence one."""
 
 DIRECTIONS = 4
-STEPS = (1e-3, 4e-3, 16e-3)
+STEPS = (6e-5, 25e-5, 1e-3, 4e-3, 16e-3)
 """Changes of each value by which finite differences are taken: large enough for float32, and the best one counts, for
 a small one may drown in rounding and a large one cross a kink."""
 

@@ -18,7 +18,7 @@ from robustkit.store.checks import Check, Number, Status, judged
 STEPS = 20
 CORNERS = 50
 QUERIES = 100
-RETRIES = 5
+RETRIES = 3
 RETRY_STEPS = 50
 UNBOUNDED_STEPS = 40
 UNBOUNDED = 0.5
