@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from robustkit.analysis.aggregate import results_table
+from robustkit.analysis.trust.judge import judge
 from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
 from robustkit.engine.device import pick_device
@@ -20,10 +21,12 @@ from robustkit.engine.plan import Plan, make_plan
 from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
 from robustkit.engine.timer import UNTIMED, Timer
+from robustkit.engine.trust.assess import assess, state_digests
 from robustkit.errors import RobustkitError
 from robustkit.host import Host, load_host
 from robustkit.protocols import ModelMetric, RecordMetric
 from robustkit.store import RunFolder
+from robustkit.store.checks import Check, checks_to_plain, describe, voided
 from robustkit.store.choose import Wanted, choose_folder
 
 
@@ -37,6 +40,7 @@ class Evaluation:
         failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
         outcome: how many chunks were computed and reused.
+        checks: whether the numbers can be trusted.
         profile: where the time went, as in the manifest; None where nobody asked.
     """
 
@@ -45,6 +49,7 @@ class Evaluation:
     failures: list[dict[str, Any]]
     files: list[Path]
     outcome: Outcome
+    checks: list[Check] = field(default_factory=list)
     profile: dict[str, Any] | None = None
 
 
@@ -87,9 +92,13 @@ def evaluate(
         folder = choose_folder(RunFolder, wanted, out, resume)
         manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
-        outcome = execute(plan, folder, observer or Unobserved(), executor, timer)
+        observer = observer or Unobserved()
+        with timer.section("trust"):
+            before = state_digests(plan)
+        outcome = execute(plan, folder, observer, executor, timer)
+        with timer.section("trust"):
+            checks = _checks(plan, folder, manifest, before, observer)
         with timer.section("results"):
-            checks = check_rates(plan, folder)
             valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
             results = results_table(folder, valid, *_estimators(plan), outcome.failures)
             files = folder.write_results(results.rows)
@@ -101,7 +110,7 @@ def evaluate(
             "finished": timestamp(),
             "failures": failures,
             "notes": [*plan.model_notes, *results.notes],
-            "checks": checks,
+            "checks": checks_to_plain(checks),
         }
         if isinstance(timer, Timer):
             manifest["profile"] = timer.profile(len(outcome.cells), outcome.samples)
@@ -112,8 +121,19 @@ def evaluate(
         failures=failures,
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
+        checks=checks,
         profile=manifest.get("profile"),
     )
+
+
+def _checks(
+    plan: Plan, folder: RunFolder, manifest: Mapping[str, Any], before: Mapping[str, str], observer: Observer
+) -> list[Check]:
+    """Return what the run finds out about itself."""
+    if plan.modality == "text":
+        return check_rates(plan, folder)
+    found = assess(plan, folder, before, observer.checking)
+    return judge(folder, manifest, found.checks, found.probed, plan.config.expect_clean)
 
 
 def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:
@@ -170,22 +190,23 @@ def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def _valid_cells(cells: list[dict[str, Any]], checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _valid_cells(cells: list[dict[str, Any]], checks: list[Check]) -> list[dict[str, Any]]:
     """Return the cells whose condition was what its severity says; the others have no result."""
-    failed = {(check["condition"], check["seed"]) for check in checks if check["status"] == "fail"}
-    return [cell for cell in cells if (cell["condition"], cell["seed"]) not in failed]
+    without = voided(checks)
+    return [cell for cell in cells if (cell["condition"], cell["seed"]) not in without]
 
 
-def _failed_checks(plan: Plan, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _failed_checks(plan: Plan, checks: list[Check]) -> list[dict[str, Any]]:
     """Return a failure for each model under a condition that was not what its severity says."""
+    without = voided(checks)
     return [
         {
             "model": model,
-            "condition": check["condition"],
-            "seed": check["seed"],
-            "error": "{check}: aimed at {aim:.4f}, measured {measured:.4f}; {advice}".format(**check),
+            "condition": check.condition,
+            "seed": check.seed,
+            "error": describe(check),
         }
         for check in checks
-        if check["status"] == "fail"
+        if (check.condition, check.seed) in without and check.status == "fail"
         for model in plan.models
     ]

@@ -13,7 +13,7 @@ from robustkit import NoParams, Report, TableCell, TableColumn, TableSpec, write
 
 @dataclass(frozen=True)
 class CsvTables:
-    """Writes `tables/ID.csv`: every table of every study, and the failures."""
+    """Writes `tables/ID.csv`: every table of every study, the failures, the trust checks."""
 
     params: NoParams
 
@@ -25,6 +25,7 @@ class CsvTables:
         """
         tables = [table for study in report.studies for table in study.tables]
         tables += [report.failures] if report.failures.rows else []
+        tables += [report.trust] if report.trust else []
         paths = []
         for table in tables:
             paths.append(folder / "tables" / f"{table.id}.csv")

@@ -244,6 +244,7 @@ class Report:
         caveats: what is approximate about a method, as its declaration says.
         notes: about the runs: not finished, merged, renamed.
         provenance: what was run, on what, with what.
+        trust: what the runs checked about themselves; None where they did not.
     """
 
     title: str
@@ -253,3 +254,4 @@ class Report:
     caveats: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: tuple[TableSpec, ...] = ()
+    trust: TableSpec | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robustkit.cli.gates import check_gates, missed_gates, read_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 from robustkit.errors import ConfigError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from robustkit.config import RunConfig
     from robustkit.evaluation import Evaluation
     from robustkit.host import Host
+    from robustkit.store.checks import Check
 
 
 @click.command("eval", short_help="Evaluate checkpoints under perturbations and attacks.")
@@ -91,6 +93,23 @@ if TYPE_CHECKING:
     metavar="METRIC=VALUE",
     help="Exit with 1 if any row of the metric is below. Repeatable.",
 )
+@click.option(
+    "--trust-samples",
+    type=int,
+    metavar="N",
+    help="Probe each image model for false robustness on N samples; 0 for none. [48]",
+)
+@click.option(
+    "--expect-clean",
+    type=float,
+    metavar="X",
+    help="Clean accuracy that each model should have; a trust check fails where it is below, beyond its interval.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 if a trust check fails, or if the run attacks and was not checked for masked gradients.",
+)
 @click.option("--profile", is_flag=True, help="Show where the time goes, also in manifest and --json.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @json_option
@@ -102,10 +121,10 @@ def command(**options: Any) -> int:
     robustkit eval model.pt --model resnet20-cifar --normalize cifar10 --data test.npz
     robustkit eval model.pt … -p gaussian-noise:severity=1..5 -a pgd:eps=8/255
     """  # noqa: D301 - click takes the backspace as: leave these lines as they are
-    gates = [_gate(text) for text in options["fail_under"]]
+    gates = [read_gate(text) for text in options["fail_under"]]
     config = _configure(options)
     host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
-    _check_gates(gates, config, host)
+    check_gates(gates, config, host)
     if options["dry_run"]:
         return _dry_run(config, host, options["as_json"])
 
@@ -117,11 +136,12 @@ def command(**options: Any) -> int:
     with only_results_on_stdout():
         flags = {key: options[key] for key in ("resume", "profile")}
         done = evaluate(config, host=host, observer=observer, out=out, **flags)
-    missed = _missed(gates, done.rows)
-    _print(done, missed, options["as_json"])
+    missed = missed_gates(gates, done.rows)
+    distrusted = _distrusted(done) if options["strict"] else []
+    _print(done, missed, distrusted, options["as_json"])
     if done.failures:
         return 4
-    return 1 if missed else 0
+    return 1 if missed or distrusted else 0
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
@@ -165,6 +185,8 @@ def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
         "precision",
         "device",
         "batch_size",
+        "trust_samples",
+        "expect_clean",
     ):
         if options[key] is not None:
             values[key] = options[key]
@@ -223,11 +245,21 @@ def _dry_run(config: RunConfig, host: Host, as_json: bool) -> int:
     return 0
 
 
-def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> None:
+def _distrusted(done: Evaluation) -> list[Check]:
+    from robustkit.store.checks import strict_failures
+
+    conditions = done.folder.read_manifest()["conditions"].values()
+    return strict_failures(done.checks, attacked=any(facts["kind"] == "attack" for facts in conditions))
+
+
+def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Check], as_json: bool) -> None:
+    from robustkit.store.checks import checks_to_plain
+
     if as_json:
         result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
         result |= {"failures": done.failures} if done.failures else {}
         result |= {"failed_gates": missed} if missed else {}
+        result |= {"failed_checks": checks_to_plain(distrusted)} if distrusted else {}
         result |= {"profile": done.profile} if done.profile else {}
         click.echo(json.dumps(result, allow_nan=False))
     else:
@@ -235,6 +267,7 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
 
         click.echo(results_by_condition(done.rows), err=True, nl=False)
         click.echo(str(done.folder.path))
+    _print_trust(done.checks, distrusted)
     if done.profile:
         from robustkit.cli.profile import profile_table
 
@@ -248,38 +281,11 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
         click.echo(f"robustkit: gate failed: {gate['model']} · {gate['condition']}: {text}", err=True)
 
 
-def _gate(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise ConfigError(f"--fail-under: expected METRIC=VALUE, got '{text}'", "for example accuracy=0.8") from None
+def _print_trust(checks: list[Check], distrusted: list[Check]) -> None:
+    """Say on stderr what the checks came to, and under --strict which ones decide the exit code."""
+    from robustkit.cli.trust import check_lines, trust_line
 
-
-def _is_metric(row: dict[str, Any], name: str) -> bool:
-    metric: str = row["metric"]
-    return name in (metric, metric.partition("/")[2])
-
-
-def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) -> None:
-    """Refuse a gate that could never fail or never pass, before anything is computed for it."""
-    if not gates:
-        return
-    from robustkit.engine.metrics import choose_metrics
-
-    chosen = choose_metrics(config, host)
-    for name, _ in gates:
-        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name.partition("@")[0])]
-        if not found:
-            raise ConfigError(f"--fail-under: this run has no metric '{name}'", f"it has {', '.join(chosen)}")
-        if not getattr(found[0].entry.component, "higher_is_better", False):
-            raise ConfigError(f"--fail-under: of '{name}' more is not better", "give a metric such as accuracy")
-
-
-def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {**{key: row[key] for key in ("model", "condition", "seed", "metric", "value")}, "least": least}
-        for name, least in gates
-        for row in rows
-        if _is_metric(row, name) and (row["value"] is None or row["value"] < least)
-    ]
+    if checks:
+        click.echo(f"robustkit: {trust_line(checks)}; 'robustkit show RUN' has the numbers", err=True)
+    for line in check_lines(distrusted):
+        click.echo(f"robustkit: --strict: {line}", err=True)

@@ -63,6 +63,9 @@ class Quiet:
     def finished(self) -> None:
         """Show nothing."""
 
+    def checking(self, model: str) -> None:
+        """Show nothing."""
+
 
 class Lines(Quiet):
     """One plain line a chunk, and for a chunk that takes long, how far it is."""
@@ -93,6 +96,10 @@ class Lines(Quiet):
             seen[0] += row.correct
             seen[1] += row.n
             self._say(f"[{self._done}/{self._total}] {_label(row)}: accuracy {seen[0] / seen[1]:.4f} ({seen[1]})")
+
+    def checking(self, model: str) -> None:
+        """Show which model is probed."""
+        self._say(f"trust report: probing {model}")
 
     def _say(self, text: str) -> None:
         self._spoke = time.monotonic()
@@ -147,6 +154,10 @@ class Bar(Quiet):
     def finished(self) -> None:
         """Take the bar away."""
         self._progress.stop()
+
+    def checking(self, model: str) -> None:
+        """Show which model is probed."""
+        say(f"robustkit: trust report: probing {model}")
 
     def _show(self, text: str) -> None:
         self._progress.update(self._task, completed=self._done + sum(self._begun.values()), description=text)

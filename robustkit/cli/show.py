@@ -134,13 +134,10 @@ def _training(run: str, manifest: dict[str, Any]) -> str:
 
 def _warnings(manifest: dict[str, Any]) -> list[str]:
     """Return what a reader of the results should know: checks that did not pass, caveats, notes."""
-    lines = []
-    for check in manifest.get("checks", []):
-        if check["status"] != "pass":
-            measured = f"aimed at {check['aim']:.4f}, measured {check['measured']:.4f}"
-            lines.append(
-                f"{check['status'].upper()} {check['check']} · {check['condition']}: {measured}; {check['advice']}"
-            )
+    from robustkit.cli.trust import trust_block
+    from robustkit.store.checks import checks_from_plain
+
+    lines = trust_block(checks_from_plain(manifest.get("checks", [])))
     for name, metric in manifest["metrics"].items():
         if metric.get("caveat"):
             lines.append(f"metric {name}: {metric['caveat']}")

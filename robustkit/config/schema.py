@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Len
+from annotated_types import Ge, Le, Len
 
 from robustkit.config.shorthand import parse_shorthand, parse_value
 from robustkit.config.toml import line_of
@@ -79,9 +79,13 @@ class RunConfig:
     """Open checkpoints whose pickle can run code."""
     include: tuple[str, ...] = ()
     """Python files with plugins."""
+    trust_samples: Annotated[int, Ge(0)] = 48
+    """Samples on which each image model is probed for false robustness; 0 for none."""
+    expect_clean: Annotated[float, Ge(0), Le(1)] | None = None
+    """The clean accuracy that every model should have; a trust check fails where it is below."""
 
 
-RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include", "verify")
+RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include", "verify", "trust_samples", "expect_clean")
 """Fields that must not change results; a resumed run may have others."""
 
 

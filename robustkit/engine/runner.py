@@ -41,6 +41,10 @@ class Observer(Protocol):
         """Nothing is left to do, or the run was stopped."""
         ...
 
+    def checking(self, model: str) -> None:
+        """After the cells: a model is now probed for the trust report."""
+        ...
+
 
 class Unobserved:
     """The observer of a run that nobody watches."""
@@ -58,6 +62,9 @@ class Unobserved:
         """Do nothing."""
 
     def finished(self) -> None:
+        """Do nothing."""
+
+    def checking(self, model: str) -> None:
         """Do nothing."""
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-Section = Literal["plan", "data", "perturbation", "attack", "forward", "metrics", "store", "results", "other"]
+Section = Literal["plan", "data", "perturbation", "attack", "forward", "metrics", "store", "trust", "results", "other"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 """In the order of a run: what is checked and opened before it, what is done batch by batch, what is made of it."""
 

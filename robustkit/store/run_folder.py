@@ -4,6 +4,7 @@ manifest.json            what was run, on what, with what; written first
 config.toml              the resolved configuration; `robustkit eval --config` takes it
 records/CELL/00000.parquet   per-sample records, one file a chunk, under the cell's content address
 measures/KEY/00000.safetensors   states of metrics that need the model, one file a chunk, by cell and metric
+trust/KEY.json           what probes found out about a model, one file each
 results.csv  results.json    the results table
 events.jsonl             what happened when: chunks, failures, resumes
 """
@@ -11,6 +12,7 @@ events.jsonl             what happened when: chunks, failures, resumes
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -147,6 +149,28 @@ class RunFolder:
     def read_measures(self, key: str, chunks: int) -> list[dict[str, NDArray[Any]]] | None:
         """Return the states of a metric on all chunks, or None unless all are stored."""
         return _all_or_none(lambda chunk: read_state(self.measure_path(key, chunk), key, chunk), chunks)
+
+    def trust_path(self, key: str) -> Path:
+        """Where it is kept what probes found out about a model; the key stands for both."""
+        return self.path / "trust" / f"{key[:32]}.json"
+
+    def commit_trust(self, key: str, found: Mapping[str, Any]) -> None:
+        """Store what probes found out."""
+        text = json.dumps(found, indent=1, allow_nan=False)
+        stamp = {"schema": SCHEMA_VERSION, "key": key, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        write_atomically(self.trust_path(key), (json.dumps({**stamp, "found": text}) + "\n").encode())
+
+    def read_trust(self, key: str) -> dict[str, Any] | None:
+        """Return what probes found out, or None if it is absent, damaged, or of another key."""
+        try:
+            stored = json.loads(self.trust_path(key).read_text("utf8"))
+            text, digest = stored["found"], hashlib.sha256(stored["found"].encode()).hexdigest()
+            if (stored["schema"], stored["key"], stored["sha256"]) != (SCHEMA_VERSION, key, digest):
+                return None
+            found: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        return found
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
         """Write the results table as CSV and JSON and return the two paths."""

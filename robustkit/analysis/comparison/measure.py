@@ -37,6 +37,13 @@ def compare_runs(runs: Sequence[Run]) -> list[Comparison]:
     return [_compare(pairs) for pairs in together.values()]
 
 
+def runs_of(comparison: Comparison, runs: Sequence[Run]) -> list[Run]:
+    """Return those of the runs that a comparison is about."""
+    return [
+        run for run in runs if any(run.samples_key(dataset) == comparison.key for dataset in run.manifest["datasets"])
+    ]
+
+
 def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
     members, renamed = find_members(pairs)
     teams, dropped = gather_teams(members)

@@ -15,6 +15,7 @@ from robustkit.analysis.comparison.conditions import source_of
 from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.errors import DataError
 from robustkit.store import RunFolder
+from robustkit.store.checks import checks_from_plain, voided
 from robustkit.texts import printable
 
 ACCURACY = "metrics/accuracy"
@@ -161,10 +162,10 @@ def _notes(name: str, manifest: dict[str, Any]) -> tuple[str, ...]:
 
 def _accuracy_of_sealed_cells(folder: RunFolder, manifest: dict[str, Any]) -> list[dict[str, Any]]:
     # What a condition's own check found wanting has no rows in a finished run either.
-    wanting = {check["condition"] for check in manifest.get("checks", []) if check["status"] == "fail"}
+    without = voided(checks_from_plain(manifest.get("checks", [])))
     rows = []
     for cell in manifest["cells"]:
-        if cell["condition"] in wanting:
+        if (cell["condition"], cell["seed"]) in without:
             continue
         records = folder.read_cell(cell["key"], manifest["chunks"])
         if records is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from robustkit.analysis.comparison.comparison import Comparison
-from robustkit.analysis.comparison.measure import compare_runs
+from robustkit.analysis.comparison.measure import compare_runs, runs_of
 from robustkit.analysis.comparison.runs import Run, malformed, read_runs
 from robustkit.analysis.corruption.baseline import CorruptionBaseline
 from robustkit.analysis.corruption.measure import is_comparable
@@ -22,6 +22,7 @@ from robustkit.analysis.figures.tradeoff import tradeoff_figure
 from robustkit.analysis.report.corruption_tables import corruption_tables
 from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
 from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec
+from robustkit.analysis.report.trust import TrustSaid, trust_said, trust_table
 from robustkit.analysis.report.verdict import verdict
 from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
 from robustkit.errors import ConfigError
@@ -63,7 +64,10 @@ def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None) -> Report:
     names = _study_names(comparisons)
     if baseline is not None:
         _check_baseline(comparisons, baseline)
-    studies = tuple(_study(each, name, baseline) for each, name in zip(comparisons, names, strict=True))
+    studies = tuple(
+        _study(each, name, baseline, trust_said(runs_of(each, runs)))
+        for each, name in zip(comparisons, names, strict=True)
+    )
     unfinished = [run.unfinished for run in runs if run.unfinished]
     merged = [f"{len(runs)} runs are merged: {', '.join(run.name for run in runs)}"] if len(runs) > 1 else []
     apart = ["the runs are on different data or samples: each has its own figures"] if len(comparisons) > 1 else []
@@ -75,6 +79,7 @@ def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None) -> Report:
         caveats=caveats(runs),
         notes=(*unfinished, *merged, *apart, *(note for run in runs for note in run.notes), *estimate_notes(runs)),
         provenance=provenance(runs),
+        trust=trust_table(runs),
     )
 
 
@@ -117,7 +122,7 @@ def _study_names(comparisons: Sequence[Comparison]) -> list[str]:
     return names
 
 
-def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | None) -> Study:
+def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | None, trust: TrustSaid) -> Study:
     found = [build(comparison) for build in FIGURES.values()]
     figures = [each for each in found if isinstance(each, FigureSpec)]
     tradeoff = next((each for each in figures if each.kind == "tradeoff"), None)
@@ -132,7 +137,7 @@ def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | Non
         id=name,
         dataset=comparison.dataset,
         samples=comparison.samples,
-        verdict=verdict(comparison, tradeoff),
+        verdict=verdict(comparison, tradeoff, trust),
         figures=tuple(replace(each, id=f"{each.id}{suffix}") for each in figures),
         omitted=tuple(each for each in found if isinstance(each, Omission)),
         tables=tuple(replace(each, id=f"{each.id}{suffix}") for each in tables if each is not None),

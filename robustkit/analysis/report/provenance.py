@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from robustkit.analysis.comparison.conditions import short_names
 from robustkit.analysis.comparison.runs import Run
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 from robustkit.texts import printable
@@ -18,9 +17,8 @@ DIGITS = 16
 
 
 def provenance(runs: Sequence[Run]) -> tuple[TableSpec, ...]:
-    """Return tables of models, data, checks and, one a run, how it was run."""
-    checks = _checks(runs)
-    return (_models(runs), _data(runs), *([checks] if checks else []), *(_run(run) for run in runs))
+    """Return tables of models, data and, one a run, how it was run."""
+    return (_models(runs), _data(runs), *(_run(run) for run in runs))
 
 
 def failures_table(runs: Sequence[Run]) -> TableSpec:
@@ -137,28 +135,6 @@ def _view(facts: Mapping[str, Any]) -> str:
     size = f"{view['channels']}×{view['height']}×{view['width']}"
     shaped = [f"{key} {view[key]}" for key in ("resize", "crop", "interpolation") if view.get(key)]
     return ", ".join([size, *shaped])
-
-
-def _checks(runs: Sequence[Run]) -> TableSpec | None:
-    """Return what the runs checked about themselves, as they wrote it down."""
-    # What to do about a check that failed is noise beside one that passed.
-    checks = [
-        (run.name, {**check, "advice": ""} if check.get("status") == "pass" else check)
-        for run in runs
-        for check in run.manifest.get("checks", [])
-    ]
-    if not checks:
-        return None
-    keys = list(dict.fromkeys(key for _, check in checks for key in check))
-    names = short_names(check["condition"] for _, check in checks if "condition" in check)
-    rows = [(run, *(names.get(str(check.get(key)), _plain(check.get(key))) for key in keys)) for run, check in checks]
-    return _table("checks", "Checks", "What the runs checked about themselves.", ("run", *keys), rows)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "" if value is None else str(value)
 
 
 def _run(run: Run) -> TableSpec:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from robustkit.analysis.captions import UPPER_BOUND
 from robustkit.analysis.comparison.comparison import Comparison, Difference, Measured, Subject
+from robustkit.analysis.report.trust import TrustSaid
 from robustkit.analysis.specs import FigureSpec, Finding, Panel
 
 FEW_SEEDS = 4
 
 
-def verdict(comparison: Comparison, tradeoff: FigureSpec | None) -> tuple[Finding, ...]:
+def verdict(comparison: Comparison, tradeoff: FigureSpec | None, trust: TrustSaid | None = None) -> tuple[Finding, ...]:
     """Return the findings, the most important first; a function of the numbers alone.
 
-    That a run was not finished comes before everything. Who has the highest value leads only where its difference to
-    every other is separable.
+    That a run was not finished or is not to be trusted comes before everything. Who has the highest value leads only
+    where its difference to every other is separable.
 
     Differences are called separable where their 95 % interval excludes 0, each on its own: with many models some will
     be by chance.
@@ -23,17 +24,21 @@ def verdict(comparison: Comparison, tradeoff: FigureSpec | None) -> tuple[Findin
     Args:
         comparison: what was measured.
         tradeoff: the trade-off figure, whose fronts are put into words.
+        trust: what the runs' checks of themselves come to.
     """
     scopes = [scope for scope in comparison.headline if comparison.ranking(scope)]
     found = [_overall(comparison, scopes)] if len(comparison.subjects) > 1 and len(scopes) > 1 else []
     found += [_about(comparison, scope) for scope in scopes]
     if tradeoff and len(comparison.subjects) > 1:
         found.append(_fronts(tradeoff.panels))
-    return (*_alerts(comparison), *found, *_cautions(comparison))
+    trust = trust or TrustSaid()
+    doubts = [Finding(about="caution", text=text, kind="caution") for text in trust.doubts]
+    return (*_alerts(comparison, trust), *found, *doubts, *_cautions(comparison))
 
 
-def _alerts(comparison: Comparison) -> list[Finding]:
-    return [Finding(about="not finished", text=text, kind="alert") for text in comparison.unfinished]
+def _alerts(comparison: Comparison, trust: TrustSaid) -> list[Finding]:
+    unfinished = [Finding(about="not finished", text=text, kind="alert") for text in comparison.unfinished]
+    return [*unfinished, *(Finding(about="not to be trusted", text=text, kind="alert") for text in trust.failed)]
 
 
 def _overall(comparison: Comparison, scopes: Sequence[str]) -> Finding:

@@ -115,7 +115,7 @@ def test_records_hold_the_error_rate_and_a_log_that_leads_back(config: dict[str,
         assert undo_edits(text[len(removed) :], edits) == text
         assert rate == pytest.approx(len(removed) / len(text))
     checks = done.folder.read_manifest()["checks"]
-    assert [(check["status"], check["aim"]) for check in checks] == [("pass", 0.04), ("pass", 0.2)]
+    assert [(check["status"], check["numbers"]["aim"]) for check in checks] == [("pass", 0.04), ("pass", 0.2)]
 
 
 def test_noise_that_does_more_than_it_says_fails_its_cells(config: dict[str, Any], tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_noise_that_does_more_than_it_says_fails_its_cells(config: dict[str, Any
     done = evaluate(config, out=tmp_path / "run")
     assert [check["status"] for check in done.folder.read_manifest()["checks"]] == ["fail", "pass"]
     assert len(done.failures) == 1
-    assert "aimed at 0.2000, measured 0.2998; the noise changes more" in done.failures[0]["error"]
+    assert "aim 0.2, measured 0.2998; the noise changes more" in done.failures[0]["error"]
     for rows in (done.rows, done.folder.read_results()):
         assert {row["condition"] for row in rows} == {"clean", "lab/drop:factor=1.05,severity=5"}
     assert "factor=1.5," not in (tmp_path / "run" / "results.csv").read_text()

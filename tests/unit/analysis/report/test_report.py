@@ -12,6 +12,7 @@ from robustkit.analysis.report.load import load_report
 from robustkit.analysis.spec_json import spec_from_json, spec_to_json
 from robustkit.analysis.specs import FigureSpec, Report, Study
 from robustkit.errors import DataError
+from robustkit.store.checks import Check, checks_to_plain
 
 HALF, FULL, NONE = [1, 0] * 10, [1] * 20, [0] * 20
 
@@ -181,14 +182,56 @@ def test_caveats_of_metrics_conditions_and_training_are_repeated(make_run: Any) 
     assert "metrics/x: few samples (2 cells)" in report.notes
 
 
-def test_checks_are_listed_with_advice_only_where_they_did_not_pass(make_run: Any) -> None:
-    check = {"check": "error rate", "condition": "clean", "advice": "look at the texts", "measured": 0.10491}
-    checks = [{**check, "status": status} for status in ("pass", "fail")]
-    report = load_report(make_run({"a": {"clean": HALF}}, checks=checks))
-    table = next(table for table in report.provenance if table.id == "checks")
+def check(status: str, name: str = "zero-gradient", **facts: Any) -> dict[str, Any]:
+    advice = "" if status == "pass" else f"mend {name}"
+    (plain,) = checks_to_plain([Check(id=name, status=status, **{"model": "a", "advice": advice, **facts})])
+    return plain
+
+
+def test_checks_are_listed_the_worst_first(make_run: Any) -> None:
+    measured = {"numbers": {"zero_share": 0.10491, "n": 48}}
+    checks = [check("pass"), check("not run"), check("fail", **measured), check("warn", condition="clean", seed=0)]
+    table = load_report(make_run({"a": {"clean": HALF}}, checks=checks)).trust
+    assert table is not None
+    assert table.title == "Trust checks: 1 passed, 1 failed, 1 with a warning, 1 not run"
     rows = [{column.title: cell.text for column, cell in zip(table.columns, row, strict=True)} for row in table.rows]
-    assert [row["advice"] for row in rows] == ["", "look at the texts"]
-    assert rows[0]["measured"] == "0.1049"
+    assert [row["status"] for row in rows] == ["fail", "warn", "not run", "pass"]
+    assert rows[0]["numbers"] == "zero share 0.1049, n 48"
+    assert (rows[0]["advice"], rows[1]["condition"], rows[3]["advice"]) == ("mend zero-gradient", "clean, seed 0", "")
+    assert load_report(make_run({"a": {"clean": HALF}}, name="none")).trust is None
+
+
+def test_a_failed_check_is_the_first_thing_that_the_verdict_says(make_run: Any) -> None:
+    both = [check("fail", model=model) for model in "ab"]
+    checks = [*both, check("fail", name="unbounded", model="c"), check("fail", name="black-box", model="c")]
+    study = only(load_report(make_run({name: {"clean": HALF} for name in "abc"}, checks=checks)))
+    first, second = study.verdict[:2]
+    assert (first.kind, second.kind, study.verdict[2].kind) == ("alert", "alert", "result")
+    assert first.text.startswith("Do not rely on a, b: trust check fails (non-zero input gradient). Mend zero-gradient")
+    assert second.text.startswith("Do not rely on c: 2 trust checks fail (unbounded attack breaks everything; search")
+    assert "First of all: mend unbounded." in second.text
+
+
+def test_warnings_and_checks_that_were_not_run_are_cautions(make_run: Any) -> None:
+    skipped = [check("not run", name=name, advice="no time") for name in ("unbounded", "black-box")]
+    manual = check("not run", name="threat-model", model="")
+    study = only(load_report(make_run({"a": {"clean": HALF}}, checks=[check("warn"), *skipped, manual])))
+    assert [finding for finding in study.verdict if finding.kind == "alert"] == []
+    text = cautions(study)
+    assert "Trust warning, a: non-zero input gradient (mend zero-gradient)." in text
+    assert "Not checked, a: unbounded attack breaks everything; search without gradients" in text
+    assert "threat model" not in text
+
+
+def test_models_of_several_runs_are_told_apart_by_their_run(make_run: Any) -> None:
+    runs = [make_run({"a": {"clean": HALF}}, name=name, checks=[check("fail")]) for name in ("one", "two")]
+    texts = [finding.text for finding in only(load_report(*runs)).verdict if finding.kind == "alert"]
+    assert texts[0].startswith("Do not rely on a (one), a (two): trust check fails")
+
+
+def test_a_check_that_is_none_is_an_error_of_the_folder(make_run: Any) -> None:
+    with pytest.raises(DataError, match="known id and status"):
+        load_report(make_run({"a": {"clean": HALF}}, checks=[{"check": "error rate", "status": "pass"}]))
 
 
 def test_a_report_survives_json(two_models: Path) -> None:
