@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robustkit.cli.gates import check_gates, missed_gates, parse_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 from robustkit.errors import ConfigError
 
@@ -70,6 +71,11 @@ if TYPE_CHECKING:
 @click.option("--device", envvar="ROBUSTKIT_DEVICE", metavar="NAME", help="auto, cpu, cuda, cuda:N. [auto]")
 @click.option("--batch-size", type=int, metavar="N", help="Samples a forward pass; does not change results. [128]")
 @click.option(
+    "--save-examples",
+    is_flag=True,
+    help="Store the adversarial inputs that broke a sample; 'robustkit verify' checks them anew.",
+)
+@click.option(
     "--trust-pickle", is_flag=True, help="Open checkpoints whose pickle can run code. Only for files that you trust."
 )
 @click.option("--config", metavar="FILE.toml", help="Read the configuration from a file; flags add to it.")
@@ -102,10 +108,10 @@ def command(**options: Any) -> int:
     robustkit eval model.pt --model resnet20-cifar --normalize cifar10 --data test.npz
     robustkit eval model.pt … -p gaussian-noise:severity=1..5 -a pgd:eps=8/255
     """  # noqa: D301 - click takes the backspace as: leave these lines as they are
-    gates = [_gate(text) for text in options["fail_under"]]
+    gates = [parse_gate(text) for text in options["fail_under"]]
     config = _configure(options)
     host = load_plugins(config.include, options["no_plugin"], options["strict_plugins"])
-    _check_gates(gates, config, host)
+    check_gates(gates, config, host)
     if options["dry_run"]:
         return _dry_run(config, host, options["as_json"])
 
@@ -117,7 +123,7 @@ def command(**options: Any) -> int:
     with only_results_on_stdout():
         flags = {key: options[key] for key in ("resume", "profile")}
         done = evaluate(config, host=host, observer=observer, out=out, **flags)
-    missed = _missed(gates, done.rows)
+    missed = missed_gates(gates, done.rows)
     _print(done, missed, options["as_json"])
     if done.failures:
         return 4
@@ -125,24 +131,43 @@ def command(**options: Any) -> int:
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
+    if options["resume"] and options["out"] and not options["config"] and not options["checkpoints"]:
+        return config_of_run(Path(options["out"]), options)
+    source = options["config"] or ""
+    values, text = _read_file(source) if source else ({}, "")
+    return _parse(values, source, text, options)
+
+
+def config_of_run(run: Path, options: dict[str, Any]) -> RunConfig:
+    """Return the configuration in a run folder, with what the command line adds.
+
+    A run folder may come from somebody else: what lets code run is asked for anew.
+
+    Args:
+        run: the folder.
+        options: of the command line; those that a command has not may be left out, but `model` and `settings`.
+
+    Raises:
+        ConfigError: there is no configuration, it is wrong, or it names code that nobody typed.
+    """
     from robustkit.cli.train import refuse_code
+
+    source = str(run / "config.toml")
+    values, text = _read_file(source)
+    kept = {key: value for key, value in values.items() if key not in ("trust_pickle", "include")}
+    config = _parse(kept, source, text, options)
+    refuse_code(source, [model.model for model in config.model], options)
+    return config
+
+
+def _parse(values: dict[str, Any], source: str, text: str, options: dict[str, Any]) -> RunConfig:
     from robustkit.config import apply_setting, parse_config
 
-    source = options["config"] or ""
-    if options["resume"] and options["out"] and not source and not options["checkpoints"]:
-        source = str(Path(options["out"]) / "config.toml")
-    values, text = _read_file(source) if source else ({}, "")
-    if source and not options["config"]:
-        # A run folder may come from somebody else: what lets code run is asked for anew.
-        values = {key: value for key, value in values.items() if key not in ("trust_pickle", "include")}
     _add_models(values, options)
     _add_flags(values, options)
     for setting in options["settings"]:
         apply_setting(values, setting)
-    config = parse_config(values, source=source, text=text)
-    if source and not options["config"]:
-        refuse_code(source, [model.model for model in config.model], options)
-    return config
+    return parse_config(values, source=source, text=text)
 
 
 def _read_file(source: str) -> tuple[dict[str, Any], str]:
@@ -166,24 +191,24 @@ def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
         "device",
         "batch_size",
     ):
-        if options[key] is not None:
+        if options.get(key) is not None:
             values[key] = options[key]
     for key in ("perturbation", "attack", "metric", "include"):
-        if options[key]:
+        if options.get(key):
             values[key] = [*values.get(key, []), *options[key]]
-    if options["seed"] is not None:
+    if options.get("seed") is not None:
         values["seed"] = _seeds(options["seed"])
-    for key in ("trust_pickle", "verify"):
-        if options[key]:
+    for key in ("save_examples", "trust_pickle", "verify"):
+        if options.get(key):
             values[key] = True
 
 
 def _add_models(values: dict[str, Any], options: dict[str, Any]) -> None:
-    given = [path for pattern in options["checkpoints"] for path in _matches(pattern)]
+    given = [path for pattern in options.get("checkpoints", ()) for path in _matches(pattern)]
     if given:
         values["model"] = [{"checkpoint": path} for path in given]
     for key in ("model", "normalize", "input_size"):
-        if options[key] is not None:
+        if options.get(key) is not None:
             for model in values.get("model", []):
                 model[key] = options[key]
 
@@ -246,40 +271,3 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
     for gate in missed:
         text = f"{gate['metric']} is {gate['value']}, not {gate['least']:g} or more"
         click.echo(f"robustkit: gate failed: {gate['model']} · {gate['condition']}: {text}", err=True)
-
-
-def _gate(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise ConfigError(f"--fail-under: expected METRIC=VALUE, got '{text}'", "for example accuracy=0.8") from None
-
-
-def _is_metric(row: dict[str, Any], name: str) -> bool:
-    metric: str = row["metric"]
-    return name in (metric, metric.partition("/")[2])
-
-
-def _check_gates(gates: list[tuple[str, float]], config: RunConfig, host: Host) -> None:
-    """Refuse a gate that could never fail or never pass, before anything is computed for it."""
-    if not gates:
-        return
-    from robustkit.engine.metrics import choose_metrics
-
-    chosen = choose_metrics(config, host)
-    for name, _ in gates:
-        found = [metric for text, metric in chosen.items() if _is_metric({"metric": text}, name.partition("@")[0])]
-        if not found:
-            raise ConfigError(f"--fail-under: this run has no metric '{name}'", f"it has {', '.join(chosen)}")
-        if not getattr(found[0].entry.component, "higher_is_better", False):
-            raise ConfigError(f"--fail-under: of '{name}' more is not better", "give a metric such as accuracy")
-
-
-def _missed(gates: list[tuple[str, float]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {**{key: row[key] for key in ("model", "condition", "seed", "metric", "value")}, "least": least}
-        for name, least in gates
-        for row in rows
-        if _is_metric(row, name) and (row["value"] is None or row["value"] < least)
-    ]

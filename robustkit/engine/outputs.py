@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def hash_inputs(inputs: Tensor) -> NDArray[np.int64]:
     Args:
         inputs: (N, …) uint8 or float32.
     """
-    flat = inputs.reshape(len(inputs), -1)
+    flat = inputs.reshape(len(inputs), prod(inputs.shape[1:]))
     words = flat.to(torch.int64) if flat.dtype == torch.uint8 else flat.contiguous().view(torch.int32).to(torch.int64)
     weights = _weights(flat.shape[1], str(inputs.device))
     # The sum over (word + 1) * weight, with few passes: the words are much larger than the inputs.

@@ -41,6 +41,9 @@ ATTACK_COLUMNS: dict[str, Any] = {
 """Further columns under an attack. `broken_by` is `clean` for a sample that was wrong before, the attack's name for one
 that it broke, and empty for one that held."""
 
+NOT_BROKEN = ("", "clean")
+"""What `broken_by` says of samples that no attack broke."""
+
 TEXT_COLUMNS: dict[str, Any] = {
     "cer": pa.float32(),
     "edits": pa.string(),
@@ -92,6 +95,11 @@ def _digest(columns: Mapping[str, NDArray[Any]]) -> str:
         content = "\0".join(map(str, values)).encode() if values.dtype == object else values.tobytes()
         digest.update(f"{name} {values.dtype} {len(values)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def find_broken(records: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return (n,) which samples an attack broke, of the records of a cell under attack."""
+    return ~np.isin(records["broken_by"].astype(str), NOT_BROKEN)
 
 
 def concatenate(chunks: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
