@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +36,7 @@ class Evaluation:
         rows: the results table.
         failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
+        notes: what the reader of a row should know: why it has no value, or how far to trust it.
         outcome: how many chunks were computed and reused.
         profile: where the time went, as in the manifest; None where nobody asked.
     """
@@ -45,6 +46,7 @@ class Evaluation:
     failures: list[dict[str, Any]]
     files: list[Path]
     outcome: Outcome
+    notes: list[dict[str, Any]] = field(default_factory=list)
     profile: dict[str, Any] | None = None
 
 
@@ -112,6 +114,7 @@ def evaluate(
         failures=failures,
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
+        notes=results.notes,
         profile=manifest.get("profile"),
     )
 

@@ -13,7 +13,7 @@ class Search:
     """Asks the model about points and keeps the worst point of each sample.
 
     The worst point is the one where the objective is highest. A misclassified point beats every other; its sample is
-    settled and need not be asked about again.
+    settled and need not be asked about again. Next come points whose logits are not finite.
 
     Attributes:
         oracle: what answers.
@@ -74,6 +74,9 @@ class Search:
 
     def _record(self, rows: Tensor, points: Tensor, logits: Tensor, values: Tensor) -> None:
         fooled = self.oracle.fooled(rows, logits)
+        # Where the model has no answer, no attack can see on. The evaluator is to be shown such a point, and calls the
+        # sample invalid: without, it would count as robust.
+        values = torch.where(logits.isfinite().all(dim=1), values, torch.inf)
         worse = (fooled | (values > self._best[rows])) & ~self.settled[rows]
         changed = rows[worse]
         self._candidates[changed] = points[worse]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -260,6 +261,8 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], as_json: bool) -> Non
 
         click.echo(results_by_condition(done.rows), err=True, nl=False)
         click.echo(str(done.folder.path))
+    for note, count in Counter(f"{each['metric']}: {each['note']}" for each in done.notes).items():
+        click.echo(f"robustkit: note: {note}{f' ({count} cells)' if count > 1 else ''}", err=True)
     if done.profile:
         from robustkit.cli.profile import profile_table
 

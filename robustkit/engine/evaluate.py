@@ -13,21 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustkit.components import ThreatModel
+from robustkit.components import Attack, ThreatModel
 from robustkit.engine.adversarial import Assault, Attacked, attack_samples
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.degrade import Degraded, condition_keys, degrade, hash_batch
 from robustkit.engine.failure import describe_error
+from robustkit.engine.gradients import require_gradient
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
 from robustkit.engine.metrics import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
+from robustkit.host import Entry
 from robustkit.host.validate import build
 from robustkit.protocols import ImageDataset
 from robustkit.store import RunFolder
-from robustkit.store.records import find_broken
+from robustkit.store.records import INVALID, NO_PREDICTION, find_broken
 
 Columns = dict[str, NDArray[Any]]
 
@@ -147,6 +149,7 @@ class Evaluator:
         self._conditions = {condition.text: condition for condition in plan.conditions}
         self._cells = {cell.key: cell for cell in plan.cells}
         self._built: dict[str, Any] = {}
+        self._differentiable: set[str] = set()
         # Reading and converting the clean images would be for nothing where no metric looks at them.
         self._compared = any(metric.needs_model for metric in plan.metrics.values())
 
@@ -248,6 +251,7 @@ class Evaluator:
                     measurement.logits(inputs[part], clean[part], labels[part], batch.ids[part], task.seed),
                     labels[part],
                     batch.ids[part],
+                    attacked=condition.threat_model is not None,
                 )
                 for part in slices(len(labels), self._size(condition))
             ]
@@ -255,9 +259,10 @@ class Evaluator:
         if condition.threat_model is not None:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
-            columns["broken_by"][broken] = attacked.credit[broken]
+            invalid = columns["prediction"] == NO_PREDICTION
+            columns["broken_by"][broken] = np.where(invalid, INVALID, attacked.credit)[broken]
             if self._plan.config.save_examples:
-                columns[EXAMPLES] = cast("Tensor", inputs).cpu().numpy()[broken]
+                columns[EXAMPLES] = attacked.inputs.cpu().numpy()[find_broken(columns)]
         return columns
 
     def _attack(self, task: Task, name: str, ids: Tensor, clean: Inputs, labels: Tensor) -> Attacked:
@@ -270,6 +275,10 @@ class Evaluator:
             search=condition.search,
         )
         model = cast("Classifier", self._plan.models[name].classifier)
+        needs = cast("Attack", cast("Entry", condition.entry).component).needs
+        if "gradient" in needs and name not in self._differentiable:
+            require_gradient(model, cast("Tensor", clean), condition.component)
+            self._differentiable.add(name)
         keys = condition_keys(condition, task.seed, ids)
         return attack_samples(assault, model, cast("Tensor", clean), labels, keys)
 

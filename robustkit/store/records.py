@@ -39,9 +39,15 @@ ATTACK_COLUMNS: dict[str, Any] = {
     "backwards": pa.int32(),
 }
 """Further columns under an attack. `broken_by` is `clean` for a sample that was wrong before, the attack's name for one
-that it broke, and empty for one that held."""
+that it broke, `invalid` for one whose logits the attack made NaN or infinite, and empty for one that held."""
 
-NOT_BROKEN = ("", "clean")
+NO_PREDICTION = -1
+"""The prediction of a sample whose logits are not finite."""
+
+INVALID = "invalid"
+"""What `broken_by` says of a sample that was right, and whose logits under attack are not finite."""
+
+NOT_BROKEN = ("", "clean", INVALID)
 """What `broken_by` says of samples that no attack broke."""
 
 TEXT_COLUMNS: dict[str, Any] = {
