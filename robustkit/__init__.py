@@ -85,6 +85,7 @@ _PUBLIC = {
     ),
     "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
     "robustkit.store.atomic": ("write_atomically",),
+    "robustkit.store.examples": ("Examples", "read_examples"),
     "robustkit.analysis.statistics.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
@@ -180,6 +181,8 @@ if TYPE_CHECKING:
     from robustkit.protocols import TextPerturbation as TextPerturbation
     from robustkit.protocols import TrainingBatch as TrainingBatch
     from robustkit.store.atomic import write_atomically as write_atomically
+    from robustkit.store.examples import Examples as Examples
+    from robustkit.store.examples import read_examples as read_examples
     from robustkit.training.run import Training as Training
     from robustkit.training.run import train as train
 

@@ -39,6 +39,7 @@ class Evaluation:
         rows: the results table.
         failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
+        notes: what the reader of a row should know: why it has no value, or how far to trust it.
         outcome: how many chunks were computed and reused.
         checks: whether the numbers can be trusted.
         profile: where the time went, as in the manifest; None where nobody asked.
@@ -50,6 +51,7 @@ class Evaluation:
     files: list[Path]
     outcome: Outcome
     checks: list[Check] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
     profile: dict[str, Any] | None = None
 
 
@@ -122,6 +124,7 @@ def evaluate(
         files=[*files, folder.manifest_path, folder.path / "records"],
         outcome=outcome,
         checks=checks,
+        notes=results.notes,
         profile=manifest.get("profile"),
     )
 

@@ -125,7 +125,8 @@ class RecordMetric(Protocol):
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
-                `forwards`, `backwards`.
+                `forwards`, `backwards`. A sample whose logits an attack made NaN or infinite has the
+                `prediction` -1, NaN in the columns that follow from logits, and `broken_by` `invalid`.
         """
         ...
 

@@ -13,7 +13,7 @@ class Search:
     """Asks the model about points and keeps the worst point of each sample.
 
     The worst point is the one where the objective is highest. A misclassified point beats every other; its sample is
-    settled and need not be asked about again.
+    settled and need not be asked about again. Next come points whose logits are not finite.
 
     Attributes:
         oracle: what answers.
@@ -44,7 +44,7 @@ class Search:
             return torch.empty(0, dtype=torch.float64, device=rows.device)
         logits = self.oracle.logits(rows, points)
         values = objective(logits, rows)
-        self.record(rows, points, values, self.oracle.fooled(rows, logits))
+        self._note(rows, points, values, logits)
         return values
 
     def ascent(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class Search:
         if len(rows) == 0:
             return torch.empty(0, dtype=torch.float64, device=rows.device), torch.zeros_like(points)
         logits, values, gradients = self.oracle.slope(rows, points, objective)
-        self.record(rows, points, values, self.oracle.fooled(rows, logits))
+        self._note(rows, points, values, logits)
         return values, gradients
 
     def record(self, rows: Tensor, points: Tensor, values: Tensor, fooled: Tensor) -> None:
@@ -75,6 +75,12 @@ class Search:
         self._candidates[changed] = points[worse]
         self._best[changed] = values[worse]
         self.settled[rows[fooled]] = True
+
+    def _note(self, rows: Tensor, points: Tensor, values: Tensor, logits: Tensor) -> None:
+        # Where the model has no answer, no attack can see on. The evaluator is to be shown such a point, and calls the
+        # sample invalid: without, it would count as robust.
+        values = torch.where(logits.isfinite().all(dim=1), values, torch.inf)
+        self.record(rows, points, values, self.oracle.fooled(rows, logits))
 
     def result(self) -> AttackResult:
         """Return what was found. Samples that were never asked about keep their input and a loss of -inf."""

@@ -76,9 +76,9 @@ class _Descent:
         self._record(slice(None))
 
     def _ask(self) -> tuple[Tensor, Tensor]:
-        """Return (n,) float64 margins, -inf where they are not finite, and (n,) bool."""
+        """Return (n,) float64 margins, inf where the model has no answer (see `Search`), and (n,) bool."""
         logits = self._search.oracle.logits(self._rows, self._points())
-        margins = margin(logits, self._labels).nan_to_num_(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf)
+        margins = margin(logits, self._labels).nan_to_num_(nan=torch.inf, neginf=torch.inf)
         return margins, self._search.oracle.fooled(self._rows, logits)
 
     def _drop_fooled(self) -> bool:

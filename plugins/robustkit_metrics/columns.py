@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 import robustkit
 
+NO_PREDICTION = -1
+"""The prediction of a sample whose logits are not finite, as records have it."""
+
 
 def columns(records: Mapping[str, NDArray[Any]], *names: str) -> list[NDArray[Any]]:
     """Return the named columns, in order, as they are stored.
@@ -34,12 +37,23 @@ def columns(records: Mapping[str, NDArray[Any]], *names: str) -> list[NDArray[An
     return chosen
 
 
+def invalid_note(records: Mapping[str, NDArray[Any]]) -> str:
+    """Return what is to be said of samples whose logits an attack made NaN or infinite; empty if there are none."""
+    prediction = np.asarray(records.get("prediction", ()))
+    count = int((prediction == NO_PREDICTION).sum())
+    return (
+        f"the logits of {count} of {len(prediction)} samples are not finite: neither right nor fooled" if count else ""
+    )
+
+
 def mean_estimate(records: Mapping[str, NDArray[Any]], name: str) -> robustkit.Estimate:
     """Return the mean of a column of losses with Student's t-interval, cut off at 0.
 
     Raises:
         robustkit.DataError: as `columns`.
     """
+    if note := invalid_note(records):
+        return robustkit.Estimate(value=None, n=0, note=f"undefined: {note}")
     (column,) = columns(records, name)
     values = column.astype(np.float64)
     low, high = robustkit.mean_interval(values)

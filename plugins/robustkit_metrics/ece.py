@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import robustkit
-from robustkit_metrics.columns import columns
+from robustkit_metrics.columns import columns, invalid_note
 from robustkit_metrics.params import EceParams
 
 _ROUNDING = 1e-6  # a float32 softmax may exceed 1 by this much
@@ -36,6 +36,8 @@ class Ece:
         Raises:
             robustkit.DataError: there is no sample, a column is missing or malformed, or a confidence is not in [0, 1].
         """
+        if note := invalid_note(records):
+            return robustkit.Estimate(value=None, n=0, note=f"undefined: {note}")
         confidence, prediction, label = columns(records, "confidence", "prediction", "label")
         if confidence.min() < 0 or confidence.max() > 1 + _ROUNDING:
             raise robustkit.DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,11 @@ if TYPE_CHECKING:
 @click.option("--precision", metavar="fp32|tf32|bf16|fp16", help="Arithmetic of the forward passes. [fp32]")
 @click.option("--device", envvar="ROBUSTKIT_DEVICE", metavar="NAME", help="auto, cpu, cuda, cuda:N. [auto]")
 @click.option("--batch-size", type=int, metavar="N", help="Samples a forward pass; does not change results. [128]")
+@click.option(
+    "--save-examples",
+    is_flag=True,
+    help="Store the adversarial inputs that broke a sample; 'robustkit verify' checks them anew.",
+)
 @click.option(
     "--trust-pickle", is_flag=True, help="Open checkpoints whose pickle can run code. Only for files that you trust."
 )
@@ -145,24 +151,43 @@ def command(**options: Any) -> int:
 
 
 def _configure(options: dict[str, Any]) -> RunConfig:
+    if options["resume"] and options["out"] and not options["config"] and not options["checkpoints"]:
+        return config_of_run(Path(options["out"]), options)
+    source = options["config"] or ""
+    values, text = _read_file(source) if source else ({}, "")
+    return _parse(values, source, text, options)
+
+
+def config_of_run(run: Path, options: dict[str, Any]) -> RunConfig:
+    """Return the configuration in a run folder, with what the command line adds.
+
+    A run folder may come from somebody else: what lets code run is asked for anew.
+
+    Args:
+        run: the folder.
+        options: of the command line; those that a command has not may be left out, but `model` and `settings`.
+
+    Raises:
+        ConfigError: there is no configuration, it is wrong, or it names code that nobody typed.
+    """
     from robustkit.cli.train import refuse_code
+
+    source = str(run / "config.toml")
+    values, text = _read_file(source)
+    kept = {key: value for key, value in values.items() if key not in ("trust_pickle", "include")}
+    config = _parse(kept, source, text, options)
+    refuse_code(source, [model.model for model in config.model], options)
+    return config
+
+
+def _parse(values: dict[str, Any], source: str, text: str, options: dict[str, Any]) -> RunConfig:
     from robustkit.config import apply_setting, parse_config
 
-    source = options["config"] or ""
-    if options["resume"] and options["out"] and not source and not options["checkpoints"]:
-        source = str(Path(options["out"]) / "config.toml")
-    values, text = _read_file(source) if source else ({}, "")
-    if source and not options["config"]:
-        # A run folder may come from somebody else: what lets code run is asked for anew.
-        values = {key: value for key, value in values.items() if key not in ("trust_pickle", "include")}
     _add_models(values, options)
     _add_flags(values, options)
     for setting in options["settings"]:
         apply_setting(values, setting)
-    config = parse_config(values, source=source, text=text)
-    if source and not options["config"]:
-        refuse_code(source, [model.model for model in config.model], options)
-    return config
+    return parse_config(values, source=source, text=text)
 
 
 def _read_file(source: str) -> tuple[dict[str, Any], str]:
@@ -188,24 +213,24 @@ def _add_flags(values: dict[str, Any], options: dict[str, Any]) -> None:
         "trust_samples",
         "expect_clean",
     ):
-        if options[key] is not None:
+        if options.get(key) is not None:
             values[key] = options[key]
     for key in ("perturbation", "attack", "metric", "include"):
-        if options[key]:
+        if options.get(key):
             values[key] = [*values.get(key, []), *options[key]]
-    if options["seed"] is not None:
+    if options.get("seed") is not None:
         values["seed"] = _seeds(options["seed"])
-    for key in ("trust_pickle", "verify"):
-        if options[key]:
+    for key in ("save_examples", "trust_pickle", "verify"):
+        if options.get(key):
             values[key] = True
 
 
 def _add_models(values: dict[str, Any], options: dict[str, Any]) -> None:
-    given = [path for pattern in options["checkpoints"] for path in _matches(pattern)]
+    given = [path for pattern in options.get("checkpoints", ()) for path in _matches(pattern)]
     if given:
         values["model"] = [{"checkpoint": path} for path in given]
     for key in ("model", "normalize", "input_size"):
-        if options[key] is not None:
+        if options.get(key) is not None:
             for model in values.get("model", []):
                 model[key] = options[key]
 
@@ -268,6 +293,8 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
         click.echo(results_by_condition(done.rows), err=True, nl=False)
         click.echo(str(done.folder.path))
     _print_trust(done.checks, distrusted)
+    for note, count in Counter(f"{each['metric']}: {each['note']}" for each in done.notes).items():
+        click.echo(f"robustkit: note: {note}{f' ({count} cells)' if count > 1 else ''}", err=True)
     if done.profile:
         from robustkit.cli.profile import profile_table
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "corrupt": ("robustkit.cli.corrupt:command", "Write a -C set: images under corruptions, on disk."),
     "train": ("robustkit.cli.train:command", "Train a model, so that it degrades less."),
     "demo": ("robustkit.cli.demo:command", "Evaluate bundled checkpoints and write a report, offline."),
+    "verify": ("robustkit.cli.verify:command", "Check the stored adversarial examples of a run anew."),
     "show": ("robustkit.cli.show:command", "Summarise a run, or draw what perturbations do."),
     "report": ("robustkit.cli.report:command", "Write figures, tables and a page from runs."),
     "plot": ("robustkit.cli.plot:command", "Draw one figure for a paper."),
@@ -38,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 SECTIONS = {
     "Train": ("train",),
-    "Evaluate": ("eval", "corrupt", "demo", "show", "init"),
+    "Evaluate": ("eval", "verify", "corrupt", "demo", "show", "init"),
     "Report": ("report", "plot"),
     "Extend": ("list", "describe", "plugins", "doctor", "new-plugin"),
 }
@@ -46,7 +47,7 @@ SECTIONS = {
 EPILOG = """\b
 Exit codes:
   0    done
-  1    a gate failed (--fail-under)
+  1    a gate failed (--fail-under), or an adversarial example does not hold
   2    wrong usage, configuration, data or checkpoint
   3    a plugin or the environment failed
   4    finished, but some cells failed

@@ -75,6 +75,8 @@ class RunConfig:
     """`auto`, `cpu`, `cuda`, `cuda:1` …"""
     batch_size: Annotated[int, Ge(1)] = 128
     """Samples a forward pass; changes the speed, not the results."""
+    save_examples: bool = False
+    """Store the adversarial inputs that broke a sample, exactly as the evaluator judged them."""
     trust_pickle: bool = False
     """Open checkpoints whose pickle can run code."""
     include: tuple[str, ...] = ()
@@ -85,7 +87,16 @@ class RunConfig:
     """The clean accuracy that every model should have; a trust check fails where it is below."""
 
 
-RUNTIME_ONLY = ("device", "batch_size", "trust_pickle", "include", "verify", "trust_samples", "expect_clean")
+RUNTIME_ONLY = (
+    "device",
+    "batch_size",
+    "save_examples",
+    "trust_pickle",
+    "include",
+    "verify",
+    "trust_samples",
+    "expect_clean",
+)
 """Fields that must not change results; a resumed run may have others."""
 
 

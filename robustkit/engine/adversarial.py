@@ -18,6 +18,7 @@ from robustkit.engine.device import AUTOCAST, numerics
 from robustkit.engine.seeds import Keys
 from robustkit.errors import DataError, PluginError
 from robustkit.protocols import AttackMethod, AttackResult
+from robustkit.store.records import NO_PREDICTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +129,10 @@ def _lent(model: Classifier, assault: Assault) -> Classifier:
 
 
 def _predictions(model: Classifier, inputs: Tensor, batch_size: int) -> Tensor:
+    """Return (N,) classes, -1 where the logits are not finite: such a sample is not right."""
     with torch.inference_mode():
-        parts = [model(part).argmax(dim=1) for part in torch.split(inputs, batch_size)]
+        logits = [model(part) for part in torch.split(inputs, batch_size)]
+    parts = [torch.where(each.isfinite().all(dim=1), each.argmax(dim=1), NO_PREDICTION) for each in logits]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64, device=inputs.device)
 
 

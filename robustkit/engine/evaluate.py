@@ -6,7 +6,6 @@ import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,22 +13,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustkit.components import ThreatModel
+from robustkit.components import Attack, ThreatModel
 from robustkit.engine.adversarial import Assault, Attacked, attack_samples
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.degrade import Degraded, condition_keys, degrade, hash_batch
+from robustkit.engine.failure import describe_error
+from robustkit.engine.gradients import require_gradient
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
 from robustkit.engine.metrics import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
-from robustkit.errors import RobustkitError
+from robustkit.host import Entry
 from robustkit.host.validate import build
 from robustkit.protocols import ImageDataset
 from robustkit.store import RunFolder
+from robustkit.store.records import INVALID, NO_PREDICTION, find_broken
 
 Columns = dict[str, NDArray[Any]]
+
+EXAMPLES = "examples"
+"""Beside the columns of a part: the inputs of its broken samples."""
 
 _ATTACKED_VALUES, _FEWEST = 1 << 17, 8
 """Input values that share a pass of an attack on a CPU, and the fewest samples: 32 of 3x32x32, 128 of 28x28."""
@@ -144,6 +149,7 @@ class Evaluator:
         self._conditions = {condition.text: condition for condition in plan.conditions}
         self._cells = {cell.key: cell for cell in plan.cells}
         self._built: dict[str, Any] = {}
+        self._differentiable: set[str] = set()
         # Reading and converting the clean images would be for nothing where no metric looks at them.
         self._compared = any(metric.needs_model for metric in plan.metrics.values())
 
@@ -245,6 +251,7 @@ class Evaluator:
                     measurement.logits(inputs[part], clean[part], labels[part], batch.ids[part], task.seed),
                     labels[part],
                     batch.ids[part],
+                    attacked=condition.threat_model is not None,
                 )
                 for part in slices(len(labels), self._size(condition))
             ]
@@ -252,7 +259,10 @@ class Evaluator:
         if condition.threat_model is not None:
             # The evaluator alone declares success, on this fresh forward pass.
             broken = (columns["prediction"] != columns["label"]) & (columns["broken_by"] == "")
-            columns["broken_by"][broken] = attacked.credit[broken]
+            invalid = columns["prediction"] == NO_PREDICTION
+            columns["broken_by"][broken] = np.where(invalid, INVALID, attacked.credit)[broken]
+            if self._plan.config.save_examples:
+                columns[EXAMPLES] = attacked.inputs.cpu().numpy()[find_broken(columns)]
         return columns
 
     def _attack(self, task: Task, name: str, ids: Tensor, clean: Inputs, labels: Tensor) -> Attacked:
@@ -265,6 +275,10 @@ class Evaluator:
             search=condition.search,
         )
         model = cast("Classifier", self._plan.models[name].classifier)
+        needs = cast("Attack", cast("Entry", condition.entry).component).needs
+        if "gradient" in needs and name not in self._differentiable:
+            require_gradient(model, cast("Tensor", clean), condition.component)
+            self._differentiable.add(name)
         keys = condition_keys(condition, task.seed, ids)
         return attack_samples(assault, model, cast("Tensor", clean), labels, keys)
 
@@ -277,16 +291,18 @@ class Evaluator:
 
     def _commit(self, task: Task, model: str, parts: list[Columns], measurement: Measurement) -> Committed:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        key = task.cells[model]
+        key, examples = task.cells[model], columns.pop(EXAMPLES, None)
         with self._timer.section("metrics"):
             states = measurement.states()
         with self._timer.section("store"):
             for name, state in states.items():
                 # Before the records: where these are stored, so is everything that was measured with them.
                 self._folder.commit_measure(self._plan.metrics[name].key(self._cells[key]), task.chunk, state)
+            if examples is not None:
+                self._folder.commit_examples(key, task.chunk, columns["id"][find_broken(columns)], examples)
             self._folder.commit_chunk(key, task.chunk, columns)
         correct = int((columns["prediction"] == columns["label"]).sum())
-        errors = {name: _describe(error) for name, error in measurement.failures.items()}
+        errors = {name: describe_error(error) for name, error in measurement.failures.items()}
         return _row(task, model, n=len(columns["id"]), correct=correct, metric_errors=errors)
 
 
@@ -314,19 +330,4 @@ def _row(task: Task, model: str, **facts: Any) -> Committed:
 
 
 def _failure(task: Task, model: str, error: Exception | SystemExit) -> Committed:
-    return _row(task, model, error=_describe(error), details="".join(traceback.format_exception(error)))
-
-
-def _describe(error: Exception | SystemExit) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return f"out of memory ({text}); try a smaller --batch-size"
-    if isinstance(error, RobustkitError):
-        return f"{text} ({error.hint})" if error.hint else text
-    return f"{type(error).__name__}: {text}{_place(error)}"
-
-
-def _place(error: BaseException) -> str:
-    """Return the file and line that raised, for a reader who wrote them."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return _row(task, model, error=describe_error(error), details="".join(traceback.format_exception(error)))

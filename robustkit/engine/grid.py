@@ -190,8 +190,8 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     source = package_digest(entry)
     for eps in numbers(raw["eps"], f"{entry.qualified}: eps"):
-        if eps < 0:
-            raise ConfigError(f"{entry.qualified}: eps must not be negative, got {eps:g}", "for example eps=8/255")
+        if eps <= 0:
+            raise ConfigError(f"{entry.qualified}: eps must be above 0, got {eps:g}", "for example eps=8/255")
         if norm == "linf" and eps > 1:
             raise ConfigError(
                 f"{entry.qualified}: eps={eps:g} is larger than the whole [0, 1] range", "write it as papers do: 8/255"

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+import torch
+
 from robustkit.config import RunConfig
 from robustkit.engine.device import numerics
 from robustkit.engine.evaluate import Committed, Evaluator, Step, Task
 from robustkit.engine.executors import Executor, InProcess
 from robustkit.engine.grid import Cell
+from robustkit.engine.outputs import hash_inputs
 from robustkit.engine.plan import Plan, make_plan
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.host import load_host
 from robustkit.store import RunFolder
+from robustkit.store.records import find_broken
 
 
 class Observer(Protocol):
@@ -166,10 +171,25 @@ def _missing(plan: Plan, folder: RunFolder) -> dict[str, set[int]]:
             chunk
             for chunk, ids in enumerate(plan.chunks)
             if not folder.has_chunk(cell.key, chunk, ids)
+            or not _has_examples(plan, folder, cell, chunk)
             or not all(folder.has_measure(key, chunk) for key in measure_keys(plan, cell).values())
         }
         for cell in plan.cells
     }
+
+
+def _has_examples(plan: Plan, folder: RunFolder, cell: Cell, chunk: int) -> bool:
+    """Return whether a chunk has the adversarial examples that its records speak of, if any were asked for."""
+    if not plan.config.save_examples or cell.condition.threat_model is None:
+        return True
+    records, found = folder.read_chunk(cell.key, chunk), folder.read_examples(cell.key, chunk)
+    if records is None or found is None:
+        return False
+    ids, inputs = found
+    broken = find_broken(records)
+    # Killed between the two files, a chunk may have new examples and old records: the hashes tell.
+    seen = hash_inputs(torch.from_numpy(inputs))
+    return bool(np.array_equal(ids, records["id"][broken]) and np.array_equal(seen, records["input_hash"][broken]))
 
 
 def measure_keys(plan: Plan, cell: Cell) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _check_same(folder: RunFolder, wanted: Wanted, resume: bool) -> None:
         raise ConfigError(f"{folder.path} holds the results of {kind}, not of {wanted.kind}", "choose another --out")
     if not resume:
         raise ConfigError(f"{folder.path} holds a run already", "add --resume to continue it, or choose another --out")
-    differences = sorted(_differences(before.get("identity", {}), wanted.identity))
+    differences = sorted(find_differences(before.get("identity", {}), wanted.identity))
     if differences:
         shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
         raise ConfigError(
@@ -92,9 +92,10 @@ def _check_same(folder: RunFolder, wanted: Wanted, resume: bool) -> None:
         )
 
 
-def _differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
+def find_differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
+    """Yield one short text for each value in which two identities differ, beginning with where it is."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in {*before, *now}:
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+            yield from find_differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
     elif before != now:
         yield f"{where} was {before!r:.60}, is {now!r:.60}"

@@ -39,7 +39,16 @@ ATTACK_COLUMNS: dict[str, Any] = {
     "backwards": pa.int32(),
 }
 """Further columns under an attack. `broken_by` is `clean` for a sample that was wrong before, the attack's name for one
-that it broke, and empty for one that held."""
+that it broke, `invalid` for one whose logits the attack made NaN or infinite, and empty for one that held."""
+
+NO_PREDICTION = -1
+"""The prediction of a sample whose logits are not finite."""
+
+INVALID = "invalid"
+"""What `broken_by` says of a sample that was right, and whose logits under attack are not finite."""
+
+NOT_BROKEN = ("", "clean", INVALID)
+"""What `broken_by` says of samples that no attack broke."""
 
 TEXT_COLUMNS: dict[str, Any] = {
     "cer": pa.float32(),
@@ -92,6 +101,11 @@ def _digest(columns: Mapping[str, NDArray[Any]]) -> str:
         content = "\0".join(map(str, values)).encode() if values.dtype == object else values.tobytes()
         digest.update(f"{name} {values.dtype} {len(values)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def find_broken(records: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return (n,) which samples an attack broke, of the records of a cell under attack."""
+    return ~np.isin(records["broken_by"].astype(str), NOT_BROKEN)
 
 
 def concatenate(chunks: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ config.toml              the resolved configuration; `robustkit eval --config` t
 records/CELL/00000.parquet   per-sample records, one file a chunk, under the cell's content address
 measures/KEY/00000.safetensors   states of metrics that need the model, one file a chunk, by cell and metric
 trust/KEY.json           what probes found out about a model, one file each
+examples/CELL/00000.safetensors   where asked for, the adversarial inputs that broke their sample, one file a chunk
 results.csv  results.json    the results table
 events.jsonl             what happened when: chunks, failures, resumes
 """
@@ -21,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.errors import DataError
@@ -171,6 +173,23 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return found
+    def examples_path(self, cell: str, chunk: int) -> Path:
+        """Where the adversarial examples of a chunk of a cell are."""
+        return self.path / "examples" / cell[:32] / f"{chunk:05d}.safetensors"
+
+    def commit_examples(self, cell: str, chunk: int, ids: NDArray[np.int64], inputs: NDArray[np.float32]) -> None:
+        """Store the adversarial examples of one chunk: (n,) sample ids and (n, …) what the evaluator judged."""
+        content = encode_state({"ids": ids, "inputs": inputs}, cell, chunk)
+        write_atomically(self.examples_path(cell, chunk), content)
+
+    def read_examples(self, cell: str, chunk: int) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """Return ids and inputs of one chunk's examples, or None if they are absent or cannot be trusted."""
+        found = read_state(self.examples_path(cell, chunk), cell, chunk)
+        if found is None or found.keys() != {"ids", "inputs"}:
+            return None
+        ids, inputs = found["ids"], found["inputs"]
+        formed = ids.dtype == np.int64 and inputs.dtype == np.float32 and ids.shape == inputs.shape[:1]
+        return (ids, inputs) if formed else None
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
         """Write the results table as CSV and JSON and return the two paths."""

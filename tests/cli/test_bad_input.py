@@ -30,6 +30,8 @@ def nothing_was_written(folder: Path) -> bool:
         (["-p", "pgd:eps=0.1"], "give it with -a"),
         (["-a", "pgd"], "needs an eps"),
         (["-a", "pgd:eps=8"], "8/255"),
+        (["-a", "pgd:eps=0"], "eps must be above 0, got 0"),
+        (["-a", "fgsm:eps=[0.1,-0.1]"], "eps must be above 0, got -0.1"),
         (["-a", "pgd:eps=0.1,norm=l7"], "norm"),
         (["--normalize", "imagnet"], "imagenet"),
         (["--limit", "0"], "limit"),
@@ -109,6 +111,18 @@ def test_bad_data(robustkit: Any, small: Any, tmp_path: Path, kind: str) -> None
     pixels, labels, expected = BAD_DATA[kind]
     np.savez(tmp_path / "bad.npz", images=pixels, labels=labels)
     command = ["eval", small.checkpoint, "--model", small.model, "--data", tmp_path / "bad.npz"]
+    robustkit(*command).assert_error(2, expected)
+    assert nothing_was_written(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["nan", "normalised", "0..255 floats", "labels outside"])
+def test_bad_data_in_npy_files(robustkit: Any, small: Any, tmp_path: Path, kind: str) -> None:
+    pixels, labels, expected = BAD_DATA[kind]
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    np.save(folder / "images.npy", pixels)
+    np.save(folder / "labels.npy", labels)
+    command = ["eval", small.checkpoint, "--model", small.model, "--data", folder, "-a", "pgd:eps=0.1"]
     robustkit(*command).assert_error(2, expected)
     assert nothing_was_written(tmp_path)
 
