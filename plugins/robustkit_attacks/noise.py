@@ -34,11 +34,11 @@ class RandomNoise:
         rows = search.standing
         edge = _edge_of(inputs, threat_model)
         for draw in range(self.params.draws):
+            if len(rows) == 0:
+                break
             points = edge.surface(keys.child(f"draw {draw}").rows(rows))
             search.look(rows, points, lambda logits, rows: margin(logits, labels[rows]))
             left = (~search.settled[rows]).nonzero().flatten()
-            if len(left) == 0:
-                break
             if len(left) < len(rows):
                 rows, edge = rows[left], edge.rows(left)
         return search.result()

@@ -295,7 +295,16 @@ def test_profile_shows_where_the_time_went_and_changes_nothing(robustkit: Any, s
     assert heading.endswith("/s), 180 samples")
     assert columns.split() == ["wall", "s", "share", "CPU", "s", "samples/s"]
     shown = ["plan", "data", "perturbation", "corruptions/gaussian-noise"]
-    assert [line.split()[0] for line in lines] == [*shown, "forward", "metrics", "store", "trust", "results", "other", "total"]
+    assert [line.split()[0] for line in lines] == [
+        *shown,
+        "forward",
+        "metrics",
+        "store",
+        "trust",
+        "results",
+        "other",
+        "total",
+    ]
     assert robustkit(*command, "-o", tmp_path / "plain").code == 0
     assert tree(tmp_path / "timed") == tree(tmp_path / "plain")
     as_json = robustkit(*command, "--profile", "--json")

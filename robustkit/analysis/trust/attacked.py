@@ -17,7 +17,8 @@ MISSED = 2
 """Samples that robustkit's probes break and the run's attacks do not, from which it warns: one may be chance."""
 
 MANY = 0.1
-"""Share of the probed samples above which the same fails: then the run's robust accuracy is off by as much."""
+"""Share of the probed samples above which the same fails, if it is more than MISSED: then the run's robust accuracy is
+off by as much."""
 
 
 def attack_checks(cell: Cell) -> list[Check]:
@@ -91,8 +92,8 @@ def strength(probed: Probed, cells: Sequence[Cell]) -> Check:
         assert cell.records is not None
         standing -= set(cell.records["id"][~cell.right].tolist())
     missed = len(standing)
-    share = missed / len(probed.ids)
-    status: Status = "pass" if missed < MISSED else "fail" if share > MANY else "warn"
+    many = max(MISSED, MANY * len(probed.ids))
+    status: Status = "pass" if missed < MISSED else "fail" if missed > many else "warn"
     numbers: dict[str, Number] = {
         "norm": probed.norm,
         "eps": probed.eps,

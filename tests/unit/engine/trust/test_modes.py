@@ -88,13 +88,13 @@ def test_others_pass_and_a_profiler_that_was_there_stays(sight: Any, linear: Any
 def test_the_digest_sees_every_bit_of_parameters_and_buffers_stored_or_not() -> None:
     net = nn.BatchNorm2d(3)
     net.register_buffer("counter", torch.zeros((), dtype=torch.int64), persistent=False)
-    net.register_buffer("half", torch.zeros(2, dtype=torch.bfloat16))
+    net.register_buffer("short", torch.zeros(2, dtype=torch.bfloat16))
     digests = [state_digest(net)]
     for change in (
         lambda: net.weight.data[1].add_(1e-7),
         lambda: net.running_mean.add_(1),
         lambda: net.counter.add_(1),
-        lambda: net.half.add_(1),
+        lambda: net.short.add_(1),
     ):
         change()
         digests.append(state_digest(net))
