@@ -41,7 +41,7 @@ class Standard:
         members: list[Member] = [
             ("apgd-ce", APGD(APGDParams(steps=steps))),
             ("apgd-t", APGDTargeted(APGDTargetedParams(steps=steps, targets=targets))),
-            ("fab-t", FAB(FABParams(steps=steps, targets=targets))),
+            ("fab-t", FAB(FABParams(steps=steps, targets=targets, minimise=False))),
             ("square", Square(SquareParams(queries=self.params.queries))),
         ]
         return run_in_turn(members, model, inputs, labels, threat_model, keys)

@@ -173,6 +173,7 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return found
+
     def examples_path(self, cell: str, chunk: int) -> Path:
         """Where the adversarial examples of a chunk of a cell are."""
         return self.path / "examples" / cell[:32] / f"{chunk:05d}.safetensors"

@@ -15,7 +15,7 @@ def test_it_declares_its_attacks_with_what_they_need():
     assert list(attacks) == NAMES
     assert all(attack.norms == ("linf", "l2") and attack.batches for attack in attacks.values())
     assert [name for name, attack in attacks.items() if not attack.needs] == ["random-noise", "square"]
-    assert [name for name, attack in attacks.items() if not attack.stochastic] == ["fgsm"]
+    assert [name for name, attack in attacks.items() if not attack.stochastic] == ["fgsm", "fab-t"]
 
 
 def test_only_the_reference_itself_is_called_autoattack():
