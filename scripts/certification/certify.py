@@ -3,7 +3,7 @@
     python scripts/certification/certify.py CHECKPOINT --model FILE.py:callable --data PATH --eps 0.1 --out FILE.json
 
 Takes checkpoints, models, normalisations and data as `robustkit eval` does, and the first `--count` images. The network
-has to be an `nn.Sequential` of Conv2d, Linear, Flatten and ReLU, and small: about a third of a second an image for the
+has to be an `nn.Sequential` of Conv2d, Linear, Flatten and ReLU, and small: about a fifth of a second an image for the
 one in `wong_kolter.py`.
 
 An image is certified if a lower bound of the logit of its class minus that of every other class (`linear_bounds.py`)

@@ -94,11 +94,11 @@ def test_pgd_40_breaks_no_certified_image_and_many_others(attacked: Any) -> None
 
 @pytest.mark.parametrize("entry", ATTACKS, ids=lambda entry: entry.qualified)
 def test_no_attack_breaks_a_certified_image(entry: Any, attacked: Any) -> None:
-    ids = spread(STORED["certified"], 32)
+    ids = spread(STORED["certified"], 64)
     assert_none_broken(attacked(ids, cheaply(entry)), ids)
 
 
 def test_beyond_eps_certified_images_are_broken(attacked: Any) -> None:
-    ids = spread(STORED["certified"], 32)
+    ids = spread(STORED["certified"], 64)
     with pytest.raises(AssertionError, match="broken all the same"):
         assert_none_broken(attacked(ids, {"name": "pgd", "steps": 10}, eps=0.3), ids)
