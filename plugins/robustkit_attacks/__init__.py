@@ -105,6 +105,7 @@ def robustkit_attacks() -> list[Attack]:
             "ensemble:Rand",
             _CROCE_HEIN,
             params=RandParams,
+            tags=("eot",),
             caveat=_STYLE,
         ),
     ]

@@ -19,6 +19,8 @@ seed = [0]                     # what draws random numbers runs under each
 device = "auto"                # auto, cpu, cuda, cuda:1
 precision = "fp32"             # fp32, tf32, bf16, fp16
 batch_size = 128               # does not change results
+trust_samples = 48             # each image model is probed on so many for false robustness; 0: not at all
+# expect_clean = 0.91            # clean accuracy that each model should have
 # metric = ["accuracy", "ece"]   # default: accuracy, nll, brier, ece
 
 [[model]]

@@ -100,12 +100,6 @@ def test_no_samples_mean_that_nothing_was_run_and_strict_says_so(run: Run, bundl
     assert {check.id for check in strict_failures(done.checks, attacked=True)} == ATTACKED
 
 
-def test_no_eps_no_probes(run: Run, bundled: Find) -> None:
-    checks = found(run(bundled("standard"), "small_plain", attack=["pgd:eps=0,steps=1"]))
-    assert "no attack has an eps above 0" in checks["black-box"].advice
-    assert checks["unbounded"].status == "pass"
-
-
 def test_the_clean_accuracy_that_is_expected(run: Run, bundled: Find) -> None:
     done = run(bundled("standard"), "small_plain", attack=[], expect_clean=0.85)
     assert found(done)["expected-clean"].status == "pass"
