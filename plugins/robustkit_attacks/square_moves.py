@@ -119,7 +119,7 @@ class L2Moves:
     the window too. Norms are followed window by window, in float64.
     """
 
-    _rowwise: ClassVar[tuple[str, ...]] = ("points", "_inputs", "_spent", "_places", "_others", "_signs", "_turned")
+    _rowwise: ClassVar[tuple[str, ...]] = ("points", "_inputs", "_spent", "_places", "_signs", "_turned")
 
     def __init__(self, inputs: Tensor, threat_model: ThreatModel, keys: Keys) -> None:
         self._plane = plane = plane_of(inputs.shape[1:])
@@ -128,43 +128,41 @@ class L2Moves:
         start = ball_around(inputs, threat_model).project(inputs + threat_model.eps * self._tiled(inputs, keys))
         self._inputs, self.points = (each.reshape(-1, plane.channels, plane.size) for each in (inputs, start))
         self._spent = (self.points.double() - self._inputs).square().sum(dim=(1, 2))
-        self._places = self._others = self._signs = self._turned = torch.empty(len(inputs), 0, device=inputs.device)
+        self._places = self._signs = self._turned = torch.empty(len(inputs), 0, device=inputs.device)
 
     def draw(self, keys: Keys, shares: Sequence[float]) -> None:
         """See `Moves`."""
         device, plane = self.points.device, self._plane
         self._sides = [bump_sides(share, plane) for share in shares]
-        self._places = places(keys, self._sides, plane).to(device)
-        self._others = places(keys.child("other window"), self._sides, plane).to(device)
+        self._places = places(keys, self._sides, plane, count=2).to(device)
         self._signs = 2.0 * signs(keys.child("signs"), len(shares), plane.channels, 1).to(device) - 1.0
         self._turned = signs(keys.child("turned"), len(shares)).long().to(device)
 
     def propose(self, number: int) -> None:
-        """See `Moves`."""
-        sides = self._sides[number]
-        self._index, self._other_index = (
-            self._windows.at(place[:, number], sides) for place in (self._places, self._others)
-        )
-        centre, self._other_after = (self._inputs.gather(2, each) for each in (self._index, self._other_index))
-        self._before, self._other_before = (self.points.gather(2, each) for each in (self._index, self._other_index))
+        """See `Moves`. Of each pair of windows the first one is filled, and the second emptied before."""
+        self._index = index = self._windows.at(self._places[:, number], self._sides[number])
+        self._before, centre = self.points.gather(2, index), self._inputs.gather(2, index)
         change = self._before.double() - centre
-        self.points.scatter_(2, self._other_index, self._other_after)
-        # Where the windows overlap, the change was counted, and now removed, with the other one.
-        alone = self.points.gather(2, self._index).double() - centre
-        freed = _energy(self._other_before.double() - self._other_after) + _energy(alone)
-        shape = self._shape(number, change)
+        (filled, emptied), (centre, self._emptied_after) = index.chunk(2, dim=2), centre.chunk(2, dim=2)
+        self.points.scatter_(2, emptied, self._emptied_after)
+        # Where the windows overlap, the change is counted, and now gone, with the second one.
+        alone = self.points.gather(2, filled).double() - centre
+        old, freed = change.chunk(2, dim=2)
+        freed = _energy(freed) + _energy(alone)
         budget = (self._threat_model.eps**2 - self._spent)[:, None, None] / self._plane.channels + freed
+        shape = self._shape(number, old)
         shape *= (budget.clamp_(min=0) / _energy(shape).clamp_(min=_TINY)).sqrt_()
         low, high = self._threat_model.low, self._threat_model.high
         self._after = (centre + shape).clamp_(low, high).to(self.points.dtype)
-        self.points.scatter_(2, self._index, self._after)
+        self.points.scatter_(2, filled, self._after)
         self._spent_after = self._spent + (_energy(self._after.double() - centre) - freed).sum(dim=(1, 2))
 
     def settle(self, accepted: Tensor) -> None:
         """See `Moves`."""
         wide = accepted[:, None, None]
-        self.points.scatter_(2, self._other_index, torch.where(wide, self._other_after, self._other_before))
-        self.points.scatter_(2, self._index, torch.where(wide, self._after, self._before))
+        (filled, emptied), (before, emptied_before) = (each.chunk(2, dim=2) for each in (self._index, self._before))
+        self.points.scatter_(2, emptied, torch.where(wide, self._emptied_after, emptied_before))
+        self.points.scatter_(2, filled, torch.where(wide, self._after, before))
         self._spent = torch.where(accepted, self._spent_after, self._spent)
 
     def drop(self, gone: Tensor) -> None:
@@ -197,10 +195,11 @@ class _Windows:
         self._bumps: dict[tuple[int, int], Tensor] = {}
 
     def at(self, first: Tensor, sides: tuple[int, int]) -> Tensor:
-        """Return (n, channels, pixels) int64, the pixels of windows with these (n,) first ones, for `gather`."""
+        """Return (n, channels, pixels) int64 for `gather`, the pixels of windows with these (n, count) first ones."""
         if sides not in self._offsets:
             self._offsets[sides] = offsets(*sides, self._plane, self._device)
-        return (first[:, None] + self._offsets[sides])[:, None].expand(-1, self._plane.channels, -1)
+        pixels = (first[..., None] + self._offsets[sides]).flatten(1)
+        return pixels[:, None].expand(-1, self._plane.channels, -1)
 
     def bumps(self, sides: tuple[int, int]) -> Tensor:
         """Return what `square_windows.bumps` does."""

@@ -103,16 +103,17 @@ def offsets(height: int, width: int, plane: Plane, device: torch.device) -> Tens
     return (rows + torch.arange(width, device=device)).flatten()
 
 
-def places(keys: Keys, sides: Sequence[tuple[int, int]], plane: Plane) -> Tensor:
-    """Return (N, len(sides)) int64, the first pixels of windows that lie anywhere in the plane with equal chance.
+def places(keys: Keys, sides: Sequence[tuple[int, int]], plane: Plane, count: int = 1) -> Tensor:
+    """Return (N, len(sides), count) int64, the first pixels of windows that lie anywhere in the plane, equally likely.
 
     Args:
         keys: one random key a sample.
         sides: height and width of each window.
         plane: that they lie in.
+        count: how many windows of each size.
     """
     room = torch.tensor([plane.height, plane.width]) + 1 - torch.tensor(sides)
-    corners = (keys.uniform(len(sides), 2, bits=32) * room.to(keys.device)).to(torch.int64)
+    corners = (keys.uniform(len(sides), count, 2, bits=32) * room[:, None].to(keys.device)).to(torch.int64)
     return corners[..., 0] * plane.width + corners[..., 1]
 
 
@@ -168,4 +169,4 @@ def _hill(height: int, width: int) -> Tensor:
         (torch.arange(height) - height // 2).abs()[:, None], (torch.arange(width) - width // 2).abs()
     )
     hill = terms.flip(0).cumsum(0).flip(0)[from_centre]
-    return hill / hill.norm()
+    return torch.div(hill, hill.norm())

@@ -124,9 +124,11 @@ def test_inputs_are_read_as_channels_of_rows_and_columns():
 
 
 def test_windows_lie_everywhere_inside_with_equal_chance(make_keys):
-    drawn = places(make_keys(3000), [(2, 3), (4, 5)], Plane(1, 4, 5))
+    drawn = places(make_keys(3000), [(2, 3), (4, 5)], Plane(1, 4, 5), count=2)
+    assert drawn.shape == (3000, 2, 2)
     assert (drawn[:, 1] == 0).all()
-    counts = drawn[:, 0].bincount()
+    assert not torch.equal(drawn[:, 0, 0], drawn[:, 0, 1])
+    counts = drawn[:, 0, 0].bincount()
     assert counts.nonzero().flatten().tolist() == [row * 5 + column for row in range(3) for column in range(3)]
     expected = 3000 / 9
     assert (counts[counts > 0] - expected).abs().max() < 4 * math.sqrt(expected)
