@@ -79,6 +79,8 @@ def robustkit_attacks() -> list[Attack]:
             "fab:FAB",
             "Croce and Hein (2020), Minimally distorted adversarial examples with a fast adaptive boundary attack",
             params=FABParams,
+            # The first start is the input itself; only restarts draw.
+            stochastic=False,
         ),
         _attack(
             "square",

@@ -73,10 +73,13 @@ class FABParams:
     """Steps from each start."""
 
     restarts: Restarts = 1
-    """Starts; later ones are random."""
+    """Starts. The first is the input; later ones are random, the same under every seed of a run."""
 
     targets: Targets = 9
     """How many of the likeliest other classes are tried."""
+
+    minimise: bool = True
+    """Look for the smallest change to the end. Without it, a sample drops out as soon as it is broken within eps."""
 
 
 @params
