@@ -78,7 +78,7 @@ class _Descent:
     def _ask(self) -> tuple[Tensor, Tensor]:
         """Return (n,) float64 margins, inf where the model has no answer (see `Search`), and (n,) bool."""
         logits = self._search.oracle.logits(self._rows, self._points())
-        margins = margin(logits, self._labels).nan_to_num_(nan=torch.inf, neginf=torch.inf)
+        margins = margin(logits, self._labels).nan_to_num_(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)
         fooled = margins >= 0
         # Most queries fool nobody, and this is the cheaper question.
         return margins, self._search.oracle.fooled(self._rows, logits) if bool(fooled.any()) else fooled
