@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import torch
@@ -19,9 +18,10 @@ from robustkit_attacks.params import FABParams
 _MOST_BIAS = 0.1
 _OVERSHOOT = 1.05
 _PULLED_BACK = 0.9
-_FINAL_ROUNDS = 3
+_LAST_OVERSHOOT = 1.0002
+_FINAL_ROUNDS = 6
 _FAR_BEHIND = 1.5
-_TRIAL = 0.4
+_TRIAL = 40
 _TINY = 1e-12
 
 
@@ -30,12 +30,14 @@ class FAB:
 
     In each step the difference of two logits is taken as linear. The next point is a mean of the nearest points on its
     zero hyperplane to where the search is and to the input, a little beyond. A point that is misclassified is
-    recorded, and the search goes on from nine tenths of the way to it. Every run towards a class ends with three
-    steps along the straight way to the nearest point that it found.
+    recorded, and the search goes on from nine tenths of the way to it. Every run towards a class ends with a search
+    along the straight way from the input to the nearest point that it found.
 
     Robustkit's choices: where a point is misclassified, the difference is linearised there and not where the search
     goes on from. It is closer to the boundary, and a step takes one forward and one backward pass instead of two and
-    one. A run that after two fifths of its steps is half as far again from the input as an earlier run is given up.
+    one. Before its last search, a run tries the shortest way to the hyperplane at its nearest point; that search takes
+    six rounds instead of three. A run that after 40 steps is half as far again from the input as an earlier run is
+    given up.
 
     Whether a sample is broken within eps is answered for every eps by its smallest change: `best_loss` is minus the
     norm of that change, whatever eps is, and -inf where no point is misclassified.
@@ -49,7 +51,8 @@ class FAB:
     ) -> AttackResult:
         """Return the nearest misclassified points; where they are outside the ball, they are projected into it.
 
-        It takes one forward pass, and up to `steps + 4` forward and `steps` backward passes a run. See `AttackMethod`.
+        It takes one forward pass, and up to `steps + 9` forward and `steps + 1` backward passes a run.
+        See `AttackMethod`.
         """
         oracle, ball = Oracle(model, labels), ball_around(inputs, threat_model)
         best = Nearest(oracle, inputs, threat_model.norm)
@@ -83,7 +86,8 @@ class FAB:
                 run = Nearest(oracle, inputs, threat_model.norm)
                 walk = _Walk(oracle, run, best.norms, _towards(aim, labels), threat_model, enough)
                 walk.go(rows, inputs[rows], start[rows], self.params.steps)
-                run.come_closer(rows, margins, _FINAL_ROUNDS)
+                walk.straighten(rows, inputs[rows])
+                run.come_closer(rows[run.norms[rows] > enough], margins, _FINAL_ROUNDS)
                 best.take(run)
 
 
@@ -130,10 +134,24 @@ class _Walk:
     def go(self, rows: Tensor, inputs: Tensor, points: Tensor, steps: int) -> None:
         """Walk from points (n, …) of the samples `rows` (n,), whose inputs are (n, …)."""
         for step in range(steps):
-            state = self._standing(self._linearised(rows, inputs, points), tried=step >= _TRIAL * steps)
+            state = self._standing(self._linearised(rows, inputs, points), tried=step >= _TRIAL)
             if len(state.rows) == 0:
                 return
             rows, inputs, points = state.rows, state.inputs, self._next(state)
+        self._look(rows, inputs, points)
+
+    def straighten(self, rows: Tensor, inputs: Tensor) -> None:
+        """Try the shortest way from the inputs to the hyperplane at the nearest point that was found."""
+        norms = self.found.norms[rows]
+        index = (norms.isfinite() & (norms > self.enough)).nonzero().flatten()
+        if len(index):
+            rows, inputs = rows[index], inputs[index]
+            state = self._linearised(rows, inputs, self.found.points[rows])
+            starts, steps = self._shortest(state)
+            straight = torch.add(starts[1], steps[1], alpha=_LAST_OVERSHOOT)
+            self._look(rows, inputs, self._within(straight, state))
+
+    def _look(self, rows: Tensor, inputs: Tensor, points: Tensor) -> None:
         logits = self.oracle.logits(rows, points)
         self.found.record(rows, points, length_of(points - inputs, self.threat_model.norm), logits)
 
@@ -160,6 +178,14 @@ class _Walk:
         return state if len(index) == len(state.rows) else state.those(index)
 
     def _next(self, state: _State) -> Tensor:
+        starts, steps = self._shortest(state)
+        here, origin = length_of(steps[0], self.threat_model.norm), length_of(steps[1], self.threat_model.norm)
+        bias = (here / (here + origin + _TINY)).clamp(max=_MOST_BIAS)[:, None]
+        ends = torch.add(starts, steps, alpha=_OVERSHOOT)
+        return self._within(torch.lerp(ends[0], ends[1], bias), state)
+
+    def _shortest(self, state: _State) -> tuple[Tensor, Tensor]:
+        """Return (2, n, d) where the search is and the inputs, and the shortest changes of them to the hyperplane."""
         inputs, changes, gradients = (each.flatten(1) for each in (state.inputs, state.changes, state.gradients))
         kept = state.kept.to(inputs.dtype)[:, None]
         starts = torch.stack([torch.addcmul(inputs, changes, kept), inputs])
@@ -167,15 +193,10 @@ class _Walk:
         # with a whole point is formed, which would leave few digits of their difference.
         grown = (gradients * changes).sum(dim=1).double()
         rises = torch.stack([(1 - state.kept.double()) * grown, grown]) - state.values
-        here, origin = shortest_changes(starts, gradients, rises, self.threat_model)
-        lengths = length_of(here, self.threat_model.norm), length_of(origin, self.threat_model.norm)
-        bias = (lengths[0] / (lengths[0] + lengths[1] + _TINY)).clamp(max=_MOST_BIAS)[:, None]
-        ends = torch.add(starts, torch.stack([here, origin]), alpha=_OVERSHOOT)
-        return (
-            torch.lerp(ends[0], ends[1], bias)
-            .clamp_(self.threat_model.low, self.threat_model.high)
-            .view_as(state.inputs)
-        )
+        return starts, shortest_changes(starts, gradients, rises, self.threat_model)
+
+    def _within(self, points: Tensor, state: _State) -> Tensor:
+        return points.clamp_(self.threat_model.low, self.threat_model.high).view_as(state.inputs)
 
 
 def _wide(values: Tensor, like: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class Nearest:
 
         Each round asks the model about the point where the margin would be 0 if it were linear on the part of the way
         that is left, between a point that is misclassified and one that is not: the final search of Croce and Hein
-        (2020), section 2.5.
+        (2020).
 
         Args:
             rows: (n,) which samples; those without a misclassified point are left alone.
@@ -71,9 +71,9 @@ class Nearest:
         near, far = torch.zeros_like(length), torch.ones_like(length)
         below, above = clean_margins[rows], self._margins[rows]
         for _ in range(rounds):
-            crossing = near + (far - near) * (below / (below - above)).nan_to_num(nan=1.0).clamp(0, 1)
-            # A little further, so that the next point is more likely on the far side.
-            at = crossing + _BEYOND * (far - crossing)
+            crossing = (below / (below - above)).nan_to_num(nan=1.0).clamp(0, 1)
+            # A little further, so that the point is more likely on the far side.
+            at = near + (far - near) * (crossing + _BEYOND * (1 - crossing))
             change = whole * at.to(whole.dtype).view(-1, *[1] * (whole.ndim - 1))
             points = self._inputs[rows] + change
             logits = self._oracle.logits(rows, points)
