@@ -51,7 +51,8 @@ class FAB:
     ) -> AttackResult:
         """Return the nearest misclassified points; where they are outside the ball, they are projected into it.
 
-        It takes one forward pass, and each run up to `steps + 9` forward and `steps + 1` backward passes.
+        It takes one forward pass, and up to `steps + 9` forward and `steps + 1` backward passes a run.
+        See `AttackMethod`.
         """
         oracle, ball = Oracle(model, labels), ball_around(inputs, threat_model)
         best = Nearest(oracle, inputs, threat_model.norm)

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog, minimize
 from torch import nn
 
 import robustkit
@@ -56,3 +58,43 @@ def trained_net():
     right = (net(inputs).argmax(1) == labels).nonzero().flatten()[:200]
     assert len(right) == 200
     return net, inputs[right], labels[right]
+
+
+def _least_norm(point, normal, rise, threat_model):
+    """Return the norm of the shortest change within the bounds that makes the product with a normal rise; or inf.
+
+    Found by SciPy's solvers, which know nothing of multipliers.
+    """
+    ways = list(zip(threat_model.low - point, threat_model.high - point, strict=True))
+    reachable = np.sum([max(weight * low, weight * high) for weight, (low, high) in zip(normal, ways, strict=True)])
+    lowest = np.sum([min(weight * low, weight * high) for weight, (low, high) in zip(normal, ways, strict=True)])
+    if not lowest <= rise <= reachable:
+        return np.inf
+    size = len(point)
+    if threat_model.norm == "linf":
+        both = np.concatenate([np.eye(size), -np.eye(size)])
+        found = linprog(
+            c=[0] * size + [1],
+            A_ub=np.hstack([both, -np.ones((2 * size, 1))]),
+            b_ub=np.zeros(2 * size),
+            A_eq=[[*normal, 0]],
+            b_eq=[rise],
+            bounds=[*ways, (0, None)],
+        )
+        return found.fun
+    found = minimize(
+        lambda change: change @ change,
+        np.zeros(size),
+        jac=lambda change: 2 * change,
+        bounds=ways,
+        constraints={"type": "eq", "fun": lambda change: change @ normal - rise, "jac": lambda _: normal},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    return np.sqrt(found.fun)
+
+
+@pytest.fixture(scope="session")
+def least_norm():
+    """Return a function of a point, a normal, a rise and a threat model: see `_least_norm`."""
+    return _least_norm
