@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     "--metric",
     multiple=True,
     metavar="NAME",
-    help="Metric. Repeatable; 'default', or none at all, means accuracy, NLL, Brier and ECE.",
+    help="Metric. Repeatable; 'default', or none at all, means accuracy, NLL, Brier, ECE, and of attacks the success "
+    "rate.",
 )
 @click.option("--seed", metavar="N|A..B", help="Seed, or several: what draws random numbers runs under each. [0]")
 @click.option("--precision", metavar="fp32|tf32|bf16|fp16", help="Arithmetic of the forward passes. [fp32]")

@@ -19,7 +19,7 @@ seed = [0]                     # what draws random numbers runs under each
 device = "auto"                # auto, cpu, cuda, cuda:1
 precision = "fp32"             # fp32, tf32, bf16, fp16
 batch_size = 128               # does not change results
-# metric = ["accuracy", "ece"]   # default: accuracy, nll, brier, ece
+# metric = ["accuracy", "ece"]   # default: accuracy, nll, brier, ece, attack-success-rate
 
 [[model]]
 checkpoint = "path/to/model.pt"

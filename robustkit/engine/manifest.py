@@ -133,6 +133,7 @@ def _metric(component: Any) -> Mapping[str, Any]:
     metric = cast("Metric", component)
     return {
         "summary": metric.summary,
+        "on": metric.on,
         "higher_is_better": metric.higher_is_better,
         "bounds": list(metric.bounds),
         "part_bounds": {part: list(bounds) for part, bounds in metric.part_bounds.items()},

@@ -15,6 +15,7 @@ from robustkit.analysis.comparison.runs import Run, malformed, read_runs
 from robustkit.analysis.corruption.baseline import CorruptionBaseline
 from robustkit.analysis.corruption.measure import is_comparable
 from robustkit.analysis.corruption.suite import find_suites
+from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
@@ -33,6 +34,7 @@ T = TypeVar("T")
 FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "tradeoff": tradeoff_figure,
     "severity": severity_figure,
+    "robust-accuracy": robust_accuracy_figure,
     "sensitivity": sensitivity_figure,
     "cka": cka_figure,
 }

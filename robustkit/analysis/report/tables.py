@@ -147,9 +147,7 @@ def parts_table(comparison: Comparison) -> TableSpec | None:
         if part:
             named = comparison.conditions[condition]
             first = (TableCell(text=subject), TableCell(text=named.name, full=condition))
-            rows.append(
-                (*first, TableCell(text=whole.rpartition("/")[2], full=metric), TableCell(text=part), number(measured))
-            )
+            rows.append((*first, TableCell(text=_bare(whole), full=metric), TableCell(text=part), number(measured)))
     if not rows:
         return None
     return TableSpec(
