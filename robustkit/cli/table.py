@@ -49,6 +49,27 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(_table(whole, found, labels) for whole, found in tables.items())
 
 
+def worst_case_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return which attack broke how many samples of each worst case, and how many alone; empty where there is none."""
+    rows = [
+        (
+            *(facts["model"], f"{facts['norm']} {_eps(facts['condition'])}", attack),
+            *(str(facts["attacks"][attack][key]) for key in ("broken", "alone")),
+            str(facts["right"]),
+        )
+        for facts in found
+        for attack in facts["attacks"]
+    ]
+    if not rows:
+        return ""
+    table = render(("model", "worst case", "attack", "broken", "alone", "of those right"), rows, folding=3)
+    return f"\nworst case: right, and broken by no attack within the norm and eps\n{table}"
+
+
+def _eps(condition: str) -> str:
+    return next(item for item in condition.partition(":")[2].split(",") if item.startswith("eps=")).replace("=", " ")
+
+
 def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
     """Return one table; `whole` is the metric whose parts the columns are, or empty."""
     metrics = list(dict.fromkeys(row["metric"] for row in rows))

@@ -57,6 +57,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
         "notes": plan.model_notes,
         "checks": [],
+        "worst_cases": [],
         "cells": [
             {
                 "model": cell.model,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals
+from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals, describe_worst_case
 from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
-from robustkit.analysis.comparison.conditions import Condition
+from robustkit.analysis.comparison.conditions import WORST_CASE, Condition
 from robustkit.analysis.figures.axes import limits
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
 
@@ -42,7 +42,7 @@ def robust_accuracy_figure(comparison: Comparison) -> FigureSpec | Omission:
 
 def _of_families(comparison: Comparison) -> Iterator[Panel]:
     """Yield a panel for each attack at several eps, from the accuracy of each of its runs."""
-    for family in comparison.families("attack").values():
+    for family in [*comparison.families(WORST_CASE).values(), *comparison.families("attack").values()]:
         if len({each.strength for each in family}) > 1:
             lines = [
                 (subject, [(each.strength, each.text, comparison.of(subject, each.text)) for each in family])
@@ -126,4 +126,4 @@ def _caption(comparison: Comparison, *, single: bool) -> str:
             "One run: at each eps the share of samples that are right and for which this run of the attack found no "
             "adversarial input of at most that norm; made for attacks that minimise it, and above the curve of others."
         )
-    return " ".join([*parts, UPPER_BOUND])
+    return " ".join([*parts, *describe_worst_case(comparison.conditions), UPPER_BOUND])
