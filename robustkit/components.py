@@ -17,6 +17,7 @@ Modality = Literal["image", "text"]
 Norm = Literal["linf", "l2"]
 Parity = Literal["", "exact", "one-level", "statistical"]
 Bounds = tuple[float | None, float | None]
+MeasuredOn = Literal["every", "clean", "degraded", "attacked"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,8 @@ class Metric(Component):
         part_bounds: those of single parts, by name, of a metric that has several and whose parts differ in them.
         needs: what it is computed from. `records`: the stored per-sample records, without the model. `model`: the model
             and each batch while the cell is computed. `features`: outputs of layers on clean and on degraded inputs.
-        on: the cells that it is computed for: all, those with clean inputs, or those with degraded ones.
+        on: the cells that it is computed for: all, those with clean inputs, those with degraded ones (perturbed or
+            attacked), or those under an attack.
         modality: the kind of inputs that it is for; None for any.
         default: whether `eval` computes it when the user names no metrics.
         resolve: as for `Perturbation`; the place to refuse, with a `ConfigError`, what does not go with the images'
@@ -129,7 +131,7 @@ class Metric(Component):
     bounds: Bounds = (None, None)
     part_bounds: Mapping[str, Bounds] = field(default_factory=dict, hash=False)
     needs: frozenset[str] = frozenset({"records"})
-    on: Literal["every", "clean", "degraded"] = "every"
+    on: MeasuredOn = "every"
     modality: Modality | None = None
     default: bool = False
     resolve: Target | None = None
@@ -137,6 +139,19 @@ class Metric(Component):
     def bounds_of(self, part: str = "") -> Bounds:
         """Return the bounds of a part; without a name, or where the part has none of its own, those of the metric."""
         return self.part_bounds.get(part, self.bounds)
+
+
+def is_measured_on(on: str, kind: str) -> bool:
+    """Return whether a metric that says `on` is computed for cells with a condition of this kind.
+
+    >>> [kind for kind in ("clean", "perturbation", "attack") if is_measured_on("degraded", kind)]
+    ['perturbation', 'attack']
+    """
+    return (
+        on == "every"
+        or on == {"clean": "clean", "attack": "attacked"}.get(kind)
+        or (on == "degraded" and kind != "clean")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from robustkit.analysis.aggregate import results_table
+from robustkit.analysis.comparison.runs import ACCURACY
 from robustkit.analysis.trust.judge import judge
+from robustkit.analysis.worst_case_rows import find_worst_cases, worst_case_notes, worst_case_rows
 from robustkit.config import RunConfig, parse_config, write_toml
 from robustkit.config.schema import as_dict
 from robustkit.engine.device import pick_device
@@ -40,6 +42,7 @@ class Evaluation:
         failures: one entry a failed cell, or metric on a cell: model, condition, seed, error.
         files: the files that the user may want to open.
         notes: what the reader of a row should know: why it has no value, or how far to trust it.
+        worst_cases: what several attacks together leave of each model, as in the manifest.
         outcome: how many chunks were computed and reused.
         checks: whether the numbers can be trusted.
         profile: where the time went, as in the manifest; None where nobody asked.
@@ -52,6 +55,7 @@ class Evaluation:
     outcome: Outcome
     checks: list[Check] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    worst_cases: list[dict[str, Any]] = field(default_factory=list)
     profile: dict[str, Any] | None = None
 
 
@@ -103,6 +107,10 @@ def evaluate(
         with timer.section("results"):
             valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
             results = results_table(folder, valid, *_estimators(plan), outcome.failures)
+            worst = find_worst_cases(folder, valid)
+            if ACCURACY in manifest["metrics"]:
+                results.rows += worst_case_rows(worst)
+                results.notes += worst_case_notes(worst)
             files = folder.write_results(results.rows)
         failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
         for name, interval in results.intervals.items():
@@ -113,6 +121,7 @@ def evaluate(
             "failures": failures,
             "notes": [*plan.model_notes, *results.notes],
             "checks": checks_to_plain(checks),
+            "worst_cases": worst,
         }
         if isinstance(timer, Timer):
             manifest["profile"] = timer.profile(len(outcome.cells), outcome.samples)
@@ -125,6 +134,7 @@ def evaluate(
         outcome=outcome,
         checks=checks,
         notes=results.notes,
+        worst_cases=worst,
         profile=manifest.get("profile"),
     )
 

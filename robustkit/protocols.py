@@ -125,8 +125,9 @@ class RecordMetric(Protocol):
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
-                `forwards`, `backwards`. A sample whose logits an attack made NaN or infinite has the
-                `prediction` -1, NaN in the columns that follow from logits, and `broken_by` `invalid`.
+                `forwards`, `backwards`, and `eps`, that of the threat model in every row. A sample whose logits an
+                attack made NaN or infinite has the `prediction` -1, NaN in the columns that follow from logits, and
+                `broken_by` `invalid`.
         """
         ...
 

@@ -6,6 +6,7 @@ import robustkit
 from robustkit_metrics.params import (
     EceParams,
     LinearCkaParams,
+    RobustAccuracyCurveParams,
     TokenUtilitySensitivityParams,
     UtilitySensitivityParams,
 )
@@ -14,6 +15,7 @@ from robustkit_metrics.ranges import PART_BOUNDS
 robustkit_api = 1
 
 _KIM = "Kim et al. (2021), Balancing robustness and sensitivity using feature contrastive learning"
+_CARLINI = "Carlini et al. (2019), On evaluating adversarial robustness"
 _CAVEAT = "robustkit's definition, after Kim et al. 2021"
 
 
@@ -59,6 +61,29 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             default=True,
             tags=("calibration",),
             citation="Guo et al. (2017), On calibration of modern neural networks, section 2",
+        ),
+        robustkit.Metric(
+            name="attack-success-rate",
+            summary="share of the samples that were right that the attack broke",
+            target="robustkit_metrics.attack_success_rate:AttackSuccessRate",
+            higher_is_better=False,
+            bounds=(0.0, 1.0),
+            on="attacked",
+            default=True,
+            tags=("robustness",),
+            citation=_CARLINI,
+        ),
+        robustkit.Metric(
+            name="robust-accuracy-curve",
+            summary="robust accuracy against eps and the median adversarial norm, from one run of an attack",
+            target="robustkit_metrics.robust_accuracy_curve:RobustAccuracyCurve",
+            params=RobustAccuracyCurveParams,
+            higher_is_better=True,
+            bounds=(0.0, 1.0),
+            part_bounds={"median-norm": (0.0, None)},
+            on="attacked",
+            tags=("robustness",),
+            citation=_CARLINI,
         ),
         robustkit.Metric(
             name="utility-sensitivity",

@@ -61,6 +61,14 @@ class TokenUtilitySensitivityParams:
 
 
 @robustkit.params
+class RobustAccuracyCurveParams:
+    """Parameters of `robust-accuracy-curve`."""
+
+    eps: Annotated[float, Gt(0)] | tuple[Annotated[float, Gt(0)], ...] = ()
+    """At which eps, up to that of the attack; one or several. None for the quarters of that of the attack."""
+
+
+@robustkit.params
 class LinearCkaParams:
     """Parameters of `linear-cka`."""
 

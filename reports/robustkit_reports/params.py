@@ -22,7 +22,7 @@ class FigureParams:
     font: Literal["serif", "sans"] = "serif"
     """STIX, which goes with Times, or DejaVu Sans."""
     figure: tuple[str, ...] = ()
-    """Kinds of figure to draw: tradeoff, severity, sensitivity, cka. Empty: all."""
+    """Kinds of figure to draw: tradeoff, severity, robust-accuracy, sensitivity, cka. Empty: all."""
 
 
 @params

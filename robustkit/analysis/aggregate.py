@@ -8,10 +8,11 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.analysis.comparison.conditions import source_of
-from robustkit.components import Estimate
+from robustkit.components import Estimate, is_measured_on
 from robustkit.errors import PluginError
 from robustkit.store import RunFolder
 
@@ -62,15 +63,28 @@ def results_table(
             if cell["key"] not in failed:
                 results.failures.append(_failure(cell, "its records are not in the run folder any more"))
             continue
-        for column in records.values():
-            # One metric must not be able to change what the next one sees.
-            column.setflags(write=False)
-        for name in manifest["metrics"]:
+        seen = _as_metrics_see(records, manifest["conditions"][cell["condition"]])
+        for name in _measured(manifest, cell):
             if name in from_records:
-                _add(results, cell, manifest, name, partial(from_records[name], records))
+                _add(results, cell, manifest, name, partial(from_records[name], seen))
             elif states := _states(folder, cell, manifest, name):
                 _add(results, cell, manifest, name, partial(from_states[name], states))
     return results
+
+
+def _measured(manifest: Mapping[str, Any], cell: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that are for cells of this kind."""
+    kind = manifest["conditions"][cell["condition"]]["kind"]
+    return [name for name, facts in manifest["metrics"].items() if is_measured_on(facts.get("on", "every"), kind)]
+
+
+def _as_metrics_see(records: Mapping[str, NDArray[Any]], condition: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the records with the eps of an attack beside them; one metric cannot change what the next one sees."""
+    threat_model = condition.get("threat_model")
+    seen = {**records, **({"eps": np.full(len(records["id"]), threat_model["eps"])} if threat_model else {})}
+    for column in seen.values():
+        column.setflags(write=False)
+    return seen
 
 
 def _states(

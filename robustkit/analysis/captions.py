@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from robustkit.analysis.comparison.comparison import Comparison, Measured
+from robustkit.analysis.comparison.conditions import WORST_CASE
 from robustkit.analysis.specs import Panel
 from robustkit.analysis.statistics.resample import RESAMPLES, SEED
 
 UPPER_BOUND = (
     "Accuracy under an attack is an upper bound of robust accuracy: a stronger or an adaptive attack may find more."
+)
+
+_WORST_CASE = (
+    "Worst case: the share of samples that are right, and that none of the attacks with the same norm and an eps up to "
+    "the same changes, under no seed."
 )
 
 _FRONT = (
@@ -33,6 +39,24 @@ _METHODS = {
 def describe_data(comparison: Comparison) -> str:
     """Return which samples the numbers rest on, and what is to be said about the models."""
     return " ".join([f"{comparison.dataset}, n = {comparison.samples:,} samples.", *comparison.caveats])
+
+
+def describe_attacks(comparison: Comparison, conditions: Iterable[str]) -> list[str]:
+    """Return which attacks are behind conditions, and what their numbers are; nothing where there are none.
+
+    Args:
+        comparison: what was measured.
+        conditions: canonical strings of attacks and of worst cases, whose attacks are named.
+    """
+    shown = list(conditions)
+    over = {text: worst.over for (_, text), worst in comparison.worst_cases.items()}
+    attacks = dict.fromkeys(attack for text in shown for attack in over.get(text, (text,)))
+    return [f"Attacks: {'; '.join(attacks)}. {UPPER_BOUND}", *describe_worst_case(shown)] if attacks else []
+
+
+def describe_worst_case(conditions: Iterable[str]) -> list[str]:
+    """Return what a worst case is; nothing where none of the conditions is one."""
+    return [_WORST_CASE] if any(each.startswith(WORST_CASE) for each in conditions) else []
 
 
 def describe_front(panels: Iterable[Panel]) -> list[str]:

@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     "--metric",
     multiple=True,
     metavar="NAME",
-    help="Metric. Repeatable; 'default', or none at all, means accuracy, NLL, Brier and ECE.",
+    help="Metric. Repeatable; 'default', or none at all, means accuracy, NLL, Brier, ECE, and of attacks the success "
+    "rate.",
 )
 @click.option("--seed", metavar="N|A..B", help="Seed, or several: what draws random numbers runs under each. [0]")
 @click.option("--precision", metavar="fp32|tf32|bf16|fp16", help="Arithmetic of the forward passes. [fp32]")
@@ -282,15 +283,17 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
 
     if as_json:
         result: dict[str, Any] = {"run": str(done.folder.path), "results": done.rows}
+        result |= {"worst_cases": done.worst_cases} if done.worst_cases else {}
         result |= {"failures": done.failures} if done.failures else {}
         result |= {"failed_gates": missed} if missed else {}
         result |= {"failed_checks": checks_to_plain(distrusted)} if distrusted else {}
         result |= {"profile": done.profile} if done.profile else {}
         click.echo(json.dumps(result, allow_nan=False))
     else:
-        from robustkit.cli.table import results_by_condition
+        from robustkit.cli.table import results_by_condition, worst_case_table
 
         click.echo(results_by_condition(done.rows), err=True, nl=False)
+        click.echo(worst_case_table(done.worst_cases), err=True, nl=False)
         click.echo(str(done.folder.path))
     _print_trust(done.checks, distrusted)
     for note, count in Counter(f"{each['metric']}: {each['note']}" for each in done.notes).items():

@@ -21,7 +21,7 @@ precision = "fp32"             # fp32, tf32, bf16, fp16
 batch_size = 128               # does not change results
 trust_samples = 48             # each image model is probed on so many for false robustness; 0: not at all
 # expect_clean = 0.91            # clean accuracy that each model should have
-# metric = ["accuracy", "ece"]   # default: accuracy, nll, brier, ece
+# metric = ["accuracy", "ece"]   # default: accuracy, nll, brier, ece, attack-success-rate
 
 [[model]]
 checkpoint = "path/to/model.pt"

@@ -88,9 +88,10 @@ def _show(run: str, manifest: dict[str, Any], rows: list[dict[str, Any]], as_jso
         return
     click.echo(printable_lines(_summary(run, manifest)))
     if rows:
-        from robustkit.cli.table import results_by_condition
+        from robustkit.cli.table import results_by_condition, worst_case_table
 
         click.echo(results_by_condition(rows), nl=False)
+        click.echo(worst_case_table(manifest.get("worst_cases", [])), nl=False)
     else:
         click.echo("no results yet")
 

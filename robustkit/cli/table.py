@@ -34,6 +34,8 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int =
 def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return tables with one line a (model, condition, seed), one column a metric; the first with its 95 % interval.
 
+    The number of samples is that of the first metric; another one's stands behind its value.
+
     A metric that has several parts (`linear-cka@conv1` …) gets a table of its own. What is the same in every line
     stands above a table. The other intervals are in the results files: a terminal has no room for them.
     """
@@ -47,14 +49,39 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(_table(whole, found, labels) for whole, found in tables.items())
 
 
+def worst_case_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return which attack broke how many samples of each worst case, and how many alone; empty where there is none."""
+    rows = [
+        (
+            *(facts["model"], f"{facts['norm']} {_eps(facts['condition'])}", attack),
+            *(str(facts["attacks"][attack][key]) for key in ("broken", "alone")),
+            str(facts["right"]),
+        )
+        for facts in found
+        for attack in facts["attacks"]
+    ]
+    if not rows:
+        return ""
+    table = render(("model", "worst case", "attack", "broken", "alone", "of those right"), rows, folding=3)
+    return f"\nworst case: right, and broken by no attack within the norm and eps\n{table}"
+
+
+def _eps(condition: str) -> str:
+    return next(item for item in condition.partition(":")[2].split(",") if item.startswith("eps=")).replace("=", " ")
+
+
 def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
     """Return one table; `whole` is the metric whose parts the columns are, or empty."""
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    samples: dict[tuple[str, ...], int] = {}
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        key = (row["model"], labels[row["condition"]], str(row["seed"]), str(row["n"]))
-        value = _number(row["value"])
-        lines.setdefault(key, {})[row["metric"]] = _with_interval(row) if row["metric"] == metrics[0] else value
+        cell = (row["model"], labels[row["condition"]], str(row["seed"]))
+        n = samples.setdefault(cell, row["n"])
+        # A rate over those samples alone that were right is no line of its own.
+        of = f" of {row['n']}" if row["n"] != n and row["value"] is not None else ""
+        value = _with_interval(row) if row["metric"] == metrics[0] else _number(row["value"])
+        lines.setdefault((*cell, str(n)), {})[row["metric"]] = f"{value}{of}"
     varying = [0, 1] + [place for place in (2, 3) if len({key[place] for key in lines}) > 1]
     same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
     columns = [("model", "condition", "seed", "n")[place] for place in varying]

@@ -57,6 +57,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
         "notes": plan.model_notes,
         "checks": [],
+        "worst_cases": [],
         "cells": [
             {
                 "model": cell.model,
@@ -133,6 +134,7 @@ def _metric(component: Any) -> Mapping[str, Any]:
     metric = cast("Metric", component)
     return {
         "summary": metric.summary,
+        "on": metric.on,
         "higher_is_better": metric.higher_is_better,
         "bounds": list(metric.bounds),
         "part_bounds": {part: list(bounds) for part, bounds in metric.part_bounds.items()},

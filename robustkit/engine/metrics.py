@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from robustkit.components import Metric, Modality
+from robustkit.components import Metric, Modality, is_measured_on
 from robustkit.config import RunConfig
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.classifier import Classifier
@@ -64,7 +64,7 @@ class ChosenMetric:
 
     def applies_to(self, condition: Condition) -> bool:
         """Return whether cells with this condition have it."""
-        return self.declaration.on in ("every", "clean" if condition.kind == "clean" else "degraded")
+        return is_measured_on(self.declaration.on, condition.kind)
 
     def key(self, cell: Cell) -> str:
         """Return the content address of its states on a cell."""

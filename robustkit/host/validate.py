@@ -76,11 +76,13 @@ def check_declaration(hook: str, component: Any) -> None:
 
 
 def _check_names_it_may_use(hook: str, component: Component) -> None:
-    reserved = sorted(RESERVED & {field.name for field in fields(component.params)})
+    # What is no condition has no strength that robustkit reads: a metric may be told at which eps.
+    taken = RESERVED if component.kind in ("perturbation", "attack") else {"name"}
+    reserved = sorted(taken & {field.name for field in fields(component.params)})
     if reserved:
         raise PluginError(
             f"{hook}(): '{component.name}' may not have a parameter called '{reserved[0]}'",
-            f"robustkit itself reads {', '.join(sorted(RESERVED))}",
+            f"robustkit itself reads {', '.join(sorted(taken))}",
         )
     norms = getattr(component, "norms", ())
     if not set(norms) <= set(NORMS):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from robustkit.analysis.comparison.conditions import Condition
 from robustkit.analysis.comparison.teams import Team
+from robustkit.analysis.comparison.worst_case import WorstCase
 
 CLEAN = "clean"
 MEAN = "mean"
@@ -126,6 +127,7 @@ class Comparison:
         key: what other runs must share to be compared with these: the data, and which of its samples.
         teams: the models behind the subjects, in their order.
         seeds: by condition, the seeds that are averaged over.
+        worst_cases: by (model, condition), what several attacks together leave of each model, group members one by one.
     """
 
     dataset: str
@@ -147,6 +149,7 @@ class Comparison:
     key: tuple[Any, ...] = ()
     teams: tuple[Team, ...] = ()
     seeds: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    worst_cases: Mapping[tuple[str, str], WorstCase] = field(default_factory=dict)
 
     def of(self, subject: Subject, scope: str) -> Measured:
         """Return the accuracy of a subject; undefined where it was not measured."""

@@ -14,7 +14,7 @@ class Condition:
 
     Attributes:
         text: the canonical string.
-        kind: `clean`, `perturbation` or `attack`.
+        kind: `clean`, `perturbation`, `attack` or `worst-case`.
         component: qualified name.
         strength: severity of a perturbation, eps of an attack, 0 for clean.
         name: short, unique in the report.
@@ -38,6 +38,9 @@ class Condition:
     tags: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
 
+
+WORST_CASE = "worst-case"
+"""Kind and component of a condition that stands for all attacks within a norm and eps."""
 
 _STRENGTH = {"perturbation": "severity", "attack": "eps"}
 _ALWAYS = (*_STRENGTH.values(), "source")

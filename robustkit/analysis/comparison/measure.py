@@ -17,6 +17,7 @@ from robustkit.analysis.comparison.runs import ACCURACY, Run
 from robustkit.analysis.comparison.scopes import Seeds, find_scopes, headline, share_conditions
 from robustkit.analysis.comparison.shares import correct_shares
 from robustkit.analysis.comparison.teams import Team, gather_teams
+from robustkit.analysis.comparison.worst_case import add_worst_cases
 from robustkit.analysis.statistics.intervals import mean_interval
 from robustkit.analysis.statistics.resample import bootstrap_means
 from robustkit.texts import printable
@@ -50,6 +51,10 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
     kept = [member for team in teams for member in team.members]
     conditions = describe_conditions({text: facts for run, _ in pairs for text, facts in _present(run, kept).items()})
     seeds, shared, unshared = share_conditions(conditions, kept)
+    worst = add_worst_cases(kept, [conditions[text] for text in shared], seeds)
+    for condition in {each.condition.text: each.condition for each in worst.values()}.values():
+        conditions[condition.text], seeds = condition, {**seeds, condition.text: frozenset({0})}
+        shared.append(condition.text)
     scopes = find_scopes(conditions, shared)
     subjects = tuple(
         Subject(name=team.name, style=place, models=tuple(member.name for member in team.members))
@@ -70,6 +75,7 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
         headline=(),
         shared=frozenset(shared),
         accuracy=_accuracies(teams, scopes, seeds),
+        worst_cases=worst,
         metrics=_metrics(teams),
         failures=sum(len(each.manifest["failures"]) for each in distinct),
         unfinished=tuple(each.unfinished for each in distinct if each.unfinished),

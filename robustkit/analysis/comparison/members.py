@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustkit.analysis.comparison.runs import ACCURACY, Run
+from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.texts import printable
 
 Rows = dict[tuple[str, str], dict[int, dict[str, Any]]]
@@ -74,7 +75,9 @@ class Member:
 
     def source(self, condition: str, metric: str, seed: int) -> Evaluation:
         """Return the evaluation that a row is from."""
-        return next(each for each in self.evaluations if seed in each.rows.get((condition, metric), {}))
+        having = (each for each in self.evaluations if seed in each.rows.get((condition, metric), {}))
+        # What was computed from the results of several evaluations is in none of them.
+        return next(having, self.evaluations[0])
 
     def seeds(self, condition: str, metric: str = ACCURACY) -> set[int]:
         """Return the seeds under which there is a defined value."""
@@ -86,14 +89,34 @@ class Member:
         values = [rows[seed]["value"] for seed in sorted(seeds) if seed in rows]
         return mean_of(values)
 
+    def records(self, condition: str, seed: int) -> dict[str, NDArray[Any]] | None:
+        """Return the records behind an accuracy, or None where none are stored."""
+        source = self.source(condition, ACCURACY, seed)
+        return source.run.records(source.model, source.dataset, condition, seed)
+
+    def add(self, condition: str, right: NDArray[np.bool_]) -> None:
+        """Add the accuracy under a condition that no run has evaluated as such, with Wilson's interval.
+
+        Args:
+            condition: its canonical string.
+            right: (n,) which samples were right.
+        """
+        count, n = int(right.sum()), len(right)
+        low, high = wilson_interval(count, n)
+        row = {"value": count / n, "n": n, "ci_low": low, "ci_high": high}
+        self.rows[condition, ACCURACY] = {0: row}
+        self._correct[condition, 0] = right.astype(np.float64)
+
     def correct(self, condition: str, seeds: Iterable[int]) -> NDArray[np.float64] | None:
         """Return (n,) shares of the seeds under which each sample was right, or None where records are missing."""
         found = []
         for seed in sorted(self.rows.get((condition, ACCURACY), {}).keys() & set(seeds)):
             key = (condition, seed)
             if key not in self._correct:
-                source = self.source(condition, ACCURACY, seed)
-                self._correct[key] = source.run.correct(source.model, source.dataset, condition, seed)
+                records = self.records(condition, seed)
+                self._correct[key] = (
+                    None if records is None else (records["prediction"] == records["label"]).astype(np.float64)
+                )
             vector = self._correct[key]
             if vector is None:
                 return None

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.comparison.conditions import source_of
+from robustkit.analysis.comparison.conditions import WORST_CASE, source_of
 from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.errors import DataError
 from robustkit.store import RunFolder
@@ -61,12 +60,11 @@ class Run:
         facts, identity = self.manifest["datasets"][dataset], self.manifest.get("identity", {})
         return facts["fingerprint"], facts["evaluated"], identity.get("samples")
 
-    def correct(self, model: str, dataset: str, condition: str, seed: int) -> NDArray[np.float64] | None:
-        """Return (n,) 1.0 for samples that were right and 0.0 for others, or None where no records are stored."""
+    def records(self, model: str, dataset: str, condition: str, seed: int) -> dict[str, NDArray[Any]] | None:
+        """Return the records of a cell, or None where none are stored."""
         for cell in self.manifest["cells"]:
             if (cell["model"], cell["dataset"], cell["condition"], cell["seed"]) == (model, dataset, condition, seed):
-                records = self.folder.read_cell(cell["key"], self.manifest["chunks"])
-                return None if records is None else (records["prediction"] == records["label"]).astype(np.float64)
+                return self.folder.read_cell(cell["key"], self.manifest["chunks"])
         return None
 
 
@@ -105,7 +103,8 @@ def _read_run(path: Path, name: str) -> Run:
     folder = RunFolder(path)
     manifest = folder.read_manifest()
     _check_kind(path, manifest)
-    rows = folder.read_results()
+    # What several attacks together leave is found anew: over all runs, and over what all models share.
+    rows = [row for row in folder.read_results() if row.get("perturbation") != WORST_CASE]
     try:
         _check_rows(rows, manifest)
         notes = _notes(name, manifest)

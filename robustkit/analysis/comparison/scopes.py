@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison, Scope
-from robustkit.analysis.comparison.conditions import Condition, by_family
+from robustkit.analysis.comparison.conditions import WORST_CASE, Condition, by_family
 from robustkit.analysis.comparison.members import Member
 
 Seeds = Mapping[str, frozenset[int]]
@@ -73,12 +73,16 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
     """Return the ids of the scopes that matter most: clean, the mean over perturbations, the strongest of each attack.
 
     The strongest of an attack (and norm) is the one with the largest eps; among equal ones, that with the lowest mean
-    accuracy over all models. Only what all models share counts.
+    accuracy over all models. Where several attacks have a norm, their worst case at the largest eps stands for them
+    all: it is the robust accuracy. Only what all models share counts.
     """
     found = [scope for scope in (CLEAN, MEAN) if scope in comparison.scopes]
+    shared = [each for text, each in comparison.conditions.items() if text in comparison.shared]
+    together = {each.norm for each in shared if each.kind == WORST_CASE}
     strongest: dict[tuple[str, str], Condition] = {}
-    for text, condition in comparison.conditions.items():
-        if condition.kind == "attack" and text in comparison.shared:
+    for condition in shared:
+        alone = condition.kind == "attack" and condition.norm not in together
+        if alone or condition.kind == WORST_CASE:
             key = (condition.component, condition.norm)
             before = strongest.get(key)
             if before is None or _strength(comparison, condition) > _strength(comparison, before):

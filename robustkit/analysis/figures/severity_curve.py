@@ -1,10 +1,10 @@
-"""The severity figure: accuracy against severity, and against eps where an attack was run at several."""
+"""The severity figure: accuracy against severity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals
+from robustkit.analysis.captions import describe_data, describe_intervals
 from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
 from robustkit.analysis.comparison.conditions import Condition
 from robustkit.analysis.figures.axes import limits
@@ -12,15 +12,14 @@ from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, S
 
 
 def severity_figure(comparison: Comparison) -> FigureSpec | Omission:
-    """Return one panel a perturbation, and one for each attack that was run at two eps or more.
+    """Return one panel a perturbation.
 
     A line begins at the clean accuracy, which is severity 0; a model that lacks a condition lacks the point.
     """
     families = list(comparison.families("perturbation").values())
-    families += [each for each in comparison.families("attack").values() if len(each) > 1]
     chosen = [(family, series) for family in families if (series := _series(comparison, family))]
     if not chosen:
-        return Omission(figure="severity", reason="there is no perturbation, and no attack with several eps, to draw")
+        return Omission(figure="severity", reason="there is no perturbation to draw: evaluate with -p")
     drawn = [point for _, series in chosen for each in series for point in each.points]
     low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(0.0, 1.0), air=0.04)
     y = Axis(label="accuracy", low=low, high=high, unit="%", better="higher")
@@ -34,13 +33,12 @@ def severity_figure(comparison: Comparison) -> FigureSpec | Omission:
 
 
 def _panel(family: Sequence[Condition], series: tuple[Series, ...], y: Axis) -> Panel:
-    attack = family[0].kind == "attack"
     strengths = (0.0, *(condition.strength for condition in family))
     low, high = limits(strengths, air=0.05)
     return Panel(
         title=family[0].family_name,
         kind="line",
-        x=Axis(label=f"eps ({family[0].norm})" if attack else "severity", low=low, high=high, ticks=strengths),
+        x=Axis(label="severity", low=low, high=high, ticks=strengths),
         y=y,
         series=series,
         condition=family[0].family,
@@ -80,5 +78,4 @@ def _caption(comparison: Comparison, families: Sequence[Sequence[Condition]]) ->
         f"{describe_data(comparison)}",
         describe_intervals(comparison, shown, "Bands"),
     ]
-    parts += [UPPER_BOUND] if any(family[0].kind == "attack" for family in families) else []
     return " ".join(parts)

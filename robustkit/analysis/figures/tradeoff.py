@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_front, describe_intervals
+from robustkit.analysis.captions import describe_attacks, describe_data, describe_front, describe_intervals
 from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison, Scope
 from robustkit.analysis.comparison.conditions import by_family
 from robustkit.analysis.figures.axes import share_axis
@@ -52,8 +52,9 @@ def _panel(comparison: Comparison, scope: Scope) -> Panel | None:
 
 def _title(comparison: Comparison, scope: Scope) -> str:
     if scope.kind == "condition":
-        norm = comparison.conditions[scope.id].norm
-        return f"{scope.title} ({norm})" if norm else scope.title
+        condition = comparison.conditions[scope.id]
+        named = condition.kind == "attack" and condition.norm
+        return f"{scope.title} ({condition.norm})" if named else scope.title
     return f"mean of {len(scope.conditions)} perturbation conditions" if len(scope.conditions) > 1 else scope.title
 
 
@@ -64,7 +65,7 @@ def _caption(comparison: Comparison, scopes: list[Scope], panels: list[Panel]) -
         if scope.id == MEAN:
             parts.append(f"Perturbed: mean over {by_family(comparison.conditions[each] for each in scope.conditions)}.")
     attacks = [scope.id for scope in scopes if scope.kind == "condition"]
-    parts += [f"Attacks: {'; '.join(attacks)}. {UPPER_BOUND}"] if attacks else []
+    parts += describe_attacks(comparison, attacks)
     parts.append(describe_intervals(comparison, shown, "Crosses"))
     if any(subject.is_group for subject in comparison.subjects):
         parts.append("Small dots are single training seeds.")

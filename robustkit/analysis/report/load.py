@@ -15,13 +15,14 @@ from robustkit.analysis.comparison.runs import Run, malformed, read_runs
 from robustkit.analysis.corruption.baseline import CorruptionBaseline
 from robustkit.analysis.corruption.measure import is_comparable
 from robustkit.analysis.corruption.suite import find_suites
+from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
 from robustkit.analysis.figures.tradeoff import tradeoff_figure
 from robustkit.analysis.report.corruption_tables import corruption_tables
 from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
-from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec
+from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec, worst_case_table
 from robustkit.analysis.report.trust import TrustSaid, trust_said, trust_table
 from robustkit.analysis.report.verdict import verdict
 from robustkit.analysis.specs import FigureSpec, Omission, Report, Study
@@ -33,6 +34,7 @@ T = TypeVar("T")
 FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "tradeoff": tradeoff_figure,
     "severity": severity_figure,
+    "robust-accuracy": robust_accuracy_figure,
     "sensitivity": sensitivity_figure,
     "cka": cka_figure,
 }
@@ -128,6 +130,7 @@ def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | Non
     tradeoff = next((each for each in figures if each.kind == "tradeoff"), None)
     tables = [
         results_table_spec(comparison),
+        worst_case_table(comparison),
         *corruption_tables(comparison, baseline),
         conditions_table(comparison),
         parts_table(comparison),

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from robustkit.analysis.captions import UPPER_BOUND, describe_data, describe_intervals, describe_metrics
+from robustkit.analysis.captions import (
+    describe_attacks,
+    describe_data,
+    describe_intervals,
+    describe_metrics,
+    describe_worst_case,
+)
 from robustkit.analysis.comparison.comparison import Comparison, Measured, Scope
-from robustkit.analysis.comparison.conditions import by_family
+from robustkit.analysis.comparison.conditions import WORST_CASE, by_family
 from robustkit.analysis.comparison.runs import ACCURACY
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
@@ -46,11 +52,11 @@ def main_scopes(comparison: Comparison) -> list[Scope]:
     """Return what the main table has a column for: only what all models share."""
     found = []
     for scope in comparison.scopes.values():
-        attack = scope.kind == "condition" and comparison.conditions[scope.id].kind == "attack"
+        attack = scope.kind == "condition" and comparison.conditions[scope.id].kind in ("attack", WORST_CASE)
         if scope.kind in ("clean", "mean", "family") or (attack and scope.id in comparison.shared):
             found.append(scope)
     order = ("clean", "mean", "condition", "family")
-    found.sort(key=lambda scope: order.index(scope.kind))
+    found.sort(key=lambda scope: (order.index(scope.kind), not scope.id.startswith(WORST_CASE)))
     # With one perturbation its mean is the mean.
     several = sum(scope.kind == "family" for scope in found) > 1
     return [scope for scope in found if scope.kind != "family" or several]
@@ -66,7 +72,7 @@ def _caption(comparison: Comparison, scopes: Sequence[Scope]) -> str:
     perturbed = [comparison.conditions[text] for scope in scopes if scope.kind == "mean" for text in scope.conditions]
     parts += [f"Perturbations: {by_family(perturbed)}."] if perturbed else []
     attacks = [scope.id for scope in scopes if scope.kind == "condition"]
-    parts += [f"Attacks: {'; '.join(attacks)}. {UPPER_BOUND}"] if attacks else []
+    parts += describe_attacks(comparison, attacks)
     return " ".join([*parts, describe_intervals(comparison, shown, "Brackets")])
 
 
@@ -139,6 +145,35 @@ def _bare(metric: str) -> str:
     return ":".join([name.rpartition("/")[2], *([params] if params else [])])
 
 
+def worst_case_table(comparison: Comparison) -> TableSpec | None:
+    """Return which attack broke how many samples of each model, and how many alone; None without a worst case."""
+    rows = []
+    for (model, text), worst in comparison.worst_cases.items():
+        name = TableCell(text=comparison.conditions[text].name, full=f"{text} over {'; '.join(worst.over)}")
+        for attack, counts in worst.attacks.items():
+            numbers = [TableCell(value=float(count)) for count in (worst.right, *counts)]
+            rows.append((TableCell(text=model), name, TableCell(text=attack), *numbers))
+    if not rows:
+        return None
+    titles = ("right before", "broken", "broken by no other")
+    return TableSpec(
+        id="worst-case",
+        title="What broke the samples",
+        caption=" ".join(
+            [
+                f"Samples that were right, that each attack broke, and that no other attack did. "
+                f"{describe_data(comparison)}",
+                *describe_worst_case(text for _, text in comparison.worst_cases),
+            ]
+        ),
+        columns=(
+            *(TableColumn(title=title) for title in ("model", "worst case", "attack")),
+            *(TableColumn(title=title, form="integer") for title in titles),
+        ),
+        rows=tuple(rows),
+    )
+
+
 def parts_table(comparison: Comparison) -> TableSpec | None:
     """Return every value of the metrics that have parts (`linear-cka@conv1` …), or None where there is none."""
     rows = []
@@ -147,9 +182,7 @@ def parts_table(comparison: Comparison) -> TableSpec | None:
         if part:
             named = comparison.conditions[condition]
             first = (TableCell(text=subject), TableCell(text=named.name, full=condition))
-            rows.append(
-                (*first, TableCell(text=whole.rpartition("/")[2], full=metric), TableCell(text=part), number(measured))
-            )
+            rows.append((*first, TableCell(text=_bare(whole), full=metric), TableCell(text=part), number(measured)))
     if not rows:
         return None
     return TableSpec(

@@ -27,8 +27,13 @@ def key_of(*parts: object) -> str:
     return sha256(repr(parts).encode()).hexdigest()
 
 
-def records_of(right: np.ndarray) -> dict[str, Any]:
+def records_of(right: np.ndarray, before: np.ndarray | None = None, attack: str = "") -> dict[str, Any]:
+    """Return the records of samples that are right or wrong, and that an attack found right or wrong before."""
     n = len(right)
+    if before is not None:
+        said = np.where(right == 1, "", np.where(before == 1, attack, "clean")).astype(object)
+        counts = {name: np.zeros(n) for name in ("norm", "loss", "queries", "forwards", "backwards")}
+        return {**records_of(right), "broken_by": said, **counts}
     plain = {name: np.zeros(n) for name in ("label_rank", "confidence", "nll", "brier", "margin", "input_hash")}
     return {"id": np.arange(n), "label": np.zeros(n, dtype=int), "prediction": 1 - right, **plain}
 
@@ -75,7 +80,8 @@ def make_run(tmp_path: Path) -> MakeRun:
                 cell = {"model": model, "dataset": "toy", "condition": condition, "seed": int(seed or 0)}
                 cells.append({**cell, "key": key_of(name, *cell.values())})
                 if records:
-                    folder.commit_chunk(cells[-1]["key"], 0, records_of(right))
+                    before = np.asarray(by_condition.get("clean", [1] * n)) if "eps=" in condition else None
+                    folder.commit_chunk(cells[-1]["key"], 0, records_of(right, before, condition.partition(":")[0]))
                 low, high = wilson(int(right.sum()), n)
                 value = {"value": float(right.mean()), "n": n, "ci_low": low, "ci_high": high}
                 found.append({**cell, "metric": "metrics/accuracy", **value})

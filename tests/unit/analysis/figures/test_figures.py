@@ -9,6 +9,7 @@ import pytest
 
 from robustkit.analysis.comparison.measure import compare_runs
 from robustkit.analysis.comparison.runs import read_runs
+from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
@@ -120,11 +121,30 @@ def test_severity_lines_start_at_the_clean_level(two_models: Path) -> None:
     assert panel.x.ticks == (0.0, 1.0, 2.0)
 
 
-def test_an_attack_at_several_eps_has_a_panel(make_run: Any) -> None:
+def test_an_attack_at_several_eps_has_a_robust_accuracy_curve(make_run: Any) -> None:
     run = make_run({"m": {"clean": FULL, "a/pgd:eps=0.1": NONE, "a/pgd:eps=0.05": HALF}})
-    (panel,) = drawn(severity_figure, run).panels
+    figure = drawn(robust_accuracy_figure, run)
+    (panel,) = figure.panels
     assert [(point.x, point.y) for point in panel.series[0].points] == [(0.0, 1.0), (0.05, 0.5), (0.1, 0.0)]
-    assert panel.x.label == "eps (linf)"
+    assert (panel.title, panel.x.label, panel.y.label) == ("pgd", "eps (linf)", "robust accuracy")
+    assert "upper bound" in figure.caption
+    assert "with -p" in omitted(severity_figure, run)
+
+
+def test_one_run_of_an_attack_that_minimises_the_norm_is_a_curve_too(make_run: Any) -> None:
+    attack, metric = "a/fab:eps=0.1", "metrics/robust-accuracy-curve:eps=[4/255,0.05,0.2]"
+    parts = {"0.05": 0.4, "4/255": 0.8, "0.2": None, "median-norm": 0.04}
+    rows = [row("m", f"{metric}@{part}", value, attack) for part, value in parts.items()]
+    figure = drawn(robust_accuracy_figure, make_run({"m": {"clean": FULL, attack: HALF}}, rows=rows))
+    (panel,) = figure.panels
+    assert [(point.x, point.y) for point in panel.series[0].points] == [(0.0, 1.0), (4 / 255, 0.8), (0.05, 0.4)]
+    assert panel.title == "fab, eps 0.1, one run"
+    assert panel.series[0].points[1].y_low == pytest.approx(0.7)
+    assert "One run" in figure.caption
+
+
+def test_an_attack_at_one_eps_is_no_curve(two_models: Path) -> None:
+    assert "several eps" in omitted(robust_accuracy_figure, two_models)
 
 
 def test_a_model_has_the_same_style_in_every_figure(two_models: Path) -> None:

@@ -1,0 +1,35 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robustkit.cli.table import results_by_condition
+
+
+def row(condition: str, metric: str, value: float | None, n: int) -> dict[str, Any]:
+    ends = {"ci_low": None, "ci_high": None}
+    return {
+        "model": "m",
+        "condition": condition,
+        "seed": 0,
+        "metric": f"metrics/{metric}",
+        "value": value,
+        "n": n,
+    } | ends
+
+
+def test_a_metric_over_fewer_samples_shares_the_line_and_says_so() -> None:
+    attack = "attacks/pgd:eps=0.1"
+    rows = [
+        row("clean", "accuracy", 0.9, 60),
+        row(attack, "accuracy", 0.3, 60),
+        row(attack, "attack-success-rate", 0.6667, 54),
+        row(attack, "nll", None, 0),
+    ]
+    table = results_by_condition(rows)
+    assert table.startswith("n 60, seed 0")
+    (line,) = (line for line in table.splitlines() if "pgd" in line)
+    assert line.split()[-5:] == ["0.3000", "0.6667", "of", "54", "undefined"]
+    (clean,) = (line for line in table.splitlines() if " clean" in line)
+    assert clean.split() == ["m", "clean", "0.9000"]
