@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from robustkit.engine.evaluate import Committed, Step
     from robustkit.engine.runner import Observer
+    from robustkit.engine.task import Committed, Step
 
 EVERY = 10.0
 """Seconds without a line after which plain progress tells how far a chunk is."""

@@ -57,7 +57,7 @@ def command(run: str, as_json: bool, **options: Any) -> int:
 
 
 def _verify(run: Path, options: dict[str, Any]) -> list[VerifiedCell]:
-    from robustkit.cli.eval import config_of_run
+    from robustkit.cli.eval_config import config_of_run
     from robustkit.store.run_folder import RunFolder
 
     folder = RunFolder(run)

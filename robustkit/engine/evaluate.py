@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
 from robustkit.engine.metrics import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
+from robustkit.engine.task import Committed, Step, Task
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.host import Entry
 from robustkit.host.validate import build
@@ -41,71 +42,6 @@ _ATTACKED_VALUES, _FEWEST = 1 << 17, 8
 
 _WAVE = 4
 """Batches of samples that are attacked together: while some of them drop out, the passes stay full."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What a worker is handed: plain values, so that it can travel.
-
-    Attributes:
-        condition: canonical string of what is done to the inputs.
-        seed: the root of the random keys.
-        chunk: position of the chunk in the run.
-        cells: for each model that lacks this chunk, by name, the key of its cell.
-    """
-
-    condition: str
-    seed: int
-    chunk: int
-    cells: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Committed:
-    """The small row that travels back: what became of one cell's chunk.
-
-    Attributes:
-        model: name of the model.
-        condition: canonical string.
-        seed: the root of the random keys.
-        key: of the cell.
-        chunk: position of the chunk in the run.
-        n: samples stored.
-        correct: how many of them were classified correctly.
-        error: why nothing was stored; empty if it was.
-        details: the traceback of the error.
-        metric_errors: by metric, why it could not be measured; its other results stand.
-    """
-
-    model: str
-    condition: str
-    seed: int
-    key: str
-    chunk: int
-    n: int = 0
-    correct: int = 0
-    error: str = ""
-    details: str = ""
-    metric_errors: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """How far a chunk of one cell is.
-
-    Attributes:
-        model: name of the model.
-        condition: canonical string.
-        key: of the cell.
-        done: samples that are computed, and not yet stored.
-        total: samples of the chunk.
-    """
-
-    model: str
-    condition: str
-    key: str
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,12 @@ import torch
 
 from robustkit.config import RunConfig
 from robustkit.engine.device import numerics
-from robustkit.engine.evaluate import Committed, Evaluator, Step, Task
+from robustkit.engine.evaluate import Evaluator
 from robustkit.engine.executors import Executor, InProcess
 from robustkit.engine.grid import Cell
 from robustkit.engine.outputs import hash_inputs
 from robustkit.engine.plan import Plan, make_plan
+from robustkit.engine.task import Committed, Step, Task
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.host import load_host
 from robustkit.store import RunFolder

@@ -11,8 +11,8 @@ from typing import Any
 
 from robustkit import evaluate
 from robustkit.config import parse_config
-from robustkit.engine.evaluate import Task
 from robustkit.engine.runner import Worker
+from robustkit.engine.task import Task
 from robustkit.store import RunFolder
 
 CONFIG: dict[str, Any] = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from robustkit.cli import progress
-from robustkit.engine.evaluate import Committed, Step
 from robustkit.engine.runner import Unobserved
+from robustkit.engine.task import Committed, Step
 from robustkit.evaluation import evaluate
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
