@@ -87,7 +87,7 @@ class SquareParams:
     """The parameters of Square."""
 
     queries: Annotated[int, Ge(1), Le(1_000_000)] = 5000
-    """How often the model is asked about each sample."""
+    """How often the model is asked about each sample, from each start."""
 
     restarts: Restarts = 1
     """Random starts; later ones try only the samples that still stand."""

@@ -19,9 +19,9 @@ _BLOCK = 100
 class Square:
     """Random changes of square windows, kept where the margin falls (Andriushchenko et al. 2020).
 
-    Each sample has windows and signs of its own; the reference implementation changes a whole batch in one place. A
-    sample drops out as soon as it is misclassified. Inputs that are not images have windows too: see
-    `robustkit_attacks.square_windows.plane_of`.
+    Each sample has windows and signs of its own; the reference implementation changes a whole batch in one place. How
+    fast windows shrink is robustkit's choice: see `robustkit_attacks.square_windows.share_at`. A sample drops out as
+    soon as it is misclassified. Inputs that are not images have windows too: see `plane_of` there.
     """
 
     def __init__(self, params: SquareParams) -> None:
@@ -40,7 +40,8 @@ class Square:
         return search.result()
 
     def _shares(self) -> list[float]:
-        return [share_at(query, self.params.p_init) for query in range(self.params.queries - 1)]
+        queries = self.params.queries
+        return [share_at(query, queries, self.params.p_init) for query in range(queries - 1)]
 
 
 class _Descent:

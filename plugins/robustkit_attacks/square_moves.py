@@ -177,7 +177,7 @@ class L2Moves:
 
     def _tiled(self, inputs: Tensor, keys: Keys) -> Tensor:
         """Return changes of norm 1 like the inputs: tiles with bumps, each with a sign and a direction of its own."""
-        both, tile = tiles(self._plane)
+        both, tile = (each.to(keys.device) for each in tiles(self._plane))
         count = int(tile.max()) + 1
         up = signs(keys, self._plane.channels, count)[:, :, tile]
         turned = signs(keys.child("turned"), 1, count)[:, :, tile]

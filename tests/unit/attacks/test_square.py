@@ -84,15 +84,23 @@ def test_it_keeps_the_contract(norm, shape):
     check_attack(lambda: Square(SquareParams(queries=60)), declaration, shape=shape)
 
 
-def test_the_share_is_halved_when_the_paper_says():
-    """Andriushchenko et al. (2020), section 4, and the halving at 500 of the reference implementation."""
+def test_the_share_of_10_000_queries_is_halved_as_in_the_reference():
+    """Andriushchenko et al. (2020), section 4, and the halving after 500 that the reference implementation adds."""
     by_hand = {
         0: 0.8, 10: 0.8, 11: 0.4, 50: 0.4, 51: 0.2, 200: 0.2, 201: 0.1, 500: 0.1, 501: 0.05, 1000: 0.05, 1001: 0.025,
         2000: 0.025, 2001: 0.0125, 4000: 0.0125, 4001: 0.00625, 6000: 0.00625, 6001: 0.003125, 8000: 0.003125,
         8001: 0.0015625, 999_999: 0.0015625,
     }  # fmt: skip
-    assert {query: share_at(query, 0.8) for query in by_hand} == by_hand
-    assert share_at(11, 0.3) == 0.15
+    assert {query: share_at(query, 10_000, 0.8) for query in by_hand} == by_hand
+    assert share_at(11, 10_000, 0.3) == 0.15
+
+
+def test_the_schedule_is_stretched_by_a_square_root():
+    """A quarter of the queries: twice as fast; four times as many: half as fast."""
+    for halvings, after in enumerate([10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]):
+        for queries, at in ((2500, after // 2), (40_000, 2 * after)):
+            assert share_at(at, queries, 0.8) == 0.8 / 2**halvings
+            assert share_at(at + 1, queries, 0.8) == 0.8 / 2 ** (halvings + 1)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +222,7 @@ def test_a_query_moves_one_window_to_the_ends_of_what_is_allowed(shape, make_key
         at_end = ((asked - lowest).abs() < 1e-6) | ((asked - highest).abs() < 1e-6)
         assert at_end.all()
         changed = (asked != at).view(5, plane.channels, plane.height, plane.width).any(1)
-        height, width = square_sides(share_at(query, 0.8), plane)
+        height, width = square_sides(share_at(query, 300, 0.8), plane)
         for sample in changed:
             rows, columns = sample.any(1).nonzero(), sample.any(0).nonzero()
             if len(rows):
@@ -251,7 +259,7 @@ def test_a_query_under_l2_changes_two_windows_and_spends_what_it_may(shape, make
         # The bounds are out of reach here: whatever is taken away is given to the window, unless directions cancel.
         assert (norms > 0.199).float().mean() >= (0.8 if math.prod(shape) > 1 else 0.0)
         changed = (asked != at).view(5, plane.channels, -1).any(1).sum(1)
-        assert (changed <= 2 * math.prod(bump_sides(share_at(query, 0.8), plane))).all()
+        assert (changed <= 2 * math.prod(bump_sides(share_at(query, 300, 0.8), plane))).all()
         margins = margins_of(net, asked, labels)
         at[margins > best] = asked[margins > best]
         best = torch.maximum(best, margins)
@@ -300,16 +308,17 @@ def test_the_highest_margin_that_was_seen_is_the_one_of_the_candidate(norm, make
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_more_queries_only_add_to_what_fewer_found(norm, trained_net, make_keys):
+def test_restarts_never_lose_what_one_start_found(norm, trained_net, make_keys):
     net, inputs, labels = trained_net
-    few, many = (
-        run(SquareParams(queries=queries), net, inputs, labels, norm, 0.08, make_keys(200)) for queries in (30, 250)
+    once, often = (
+        run(SquareParams(queries=30, restarts=restarts), net, inputs, labels, norm, 0.08, make_keys(200))
+        for restarts in (1, 5)
     )
-    broken_few, broken_many = (net(result.candidates).argmax(1) != labels for result in (few, many))
-    assert (broken_many | ~broken_few).all()
-    assert (broken_many & ~broken_few).any()
-    standing = ~broken_many
-    assert (many.best_loss[standing] >= few.best_loss[standing]).all()
+    broken_once, broken_often = (net(result.candidates).argmax(1) != labels for result in (once, often))
+    assert (broken_often | ~broken_once).all()
+    assert (broken_often & ~broken_once).any()
+    standing = ~broken_often
+    assert (often.best_loss[standing] >= once.best_loss[standing]).all()
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -371,7 +380,7 @@ def test_it_is_as_strong_as_the_reference(norm, robust_net):
 
 
 def shrink(monkeypatch):
-    monkeypatch.setattr(module, "share_at", lambda query, p_init: 1e-9)
+    monkeypatch.setattr(module, "share_at", lambda query, queries, p_init: 1e-9)
 
 
 def never_accept(monkeypatch):
@@ -448,7 +457,7 @@ def test_logits_that_are_not_finite_are_no_success_but_are_shown(norm, value, ma
 
         def forward(self, inputs):
             mean = inputs.mean(1)
-            return torch.stack([torch.ones(len(inputs)), torch.where(mean > 0.5, value, mean), mean - 5], dim=1)
+            return torch.stack([torch.ones(len(inputs)), torch.where(mean > 0.5, value, mean)], dim=1)
 
     inputs = torch.full((3, 8), 0.5)
     result = run(SquareParams(queries=60), Broken(), inputs, torch.zeros(3).long(), norm, 0.2, make_keys(3))
