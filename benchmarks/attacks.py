@@ -304,7 +304,7 @@ def open_problem(name: str, host: Host, options: argparse.Namespace) -> Problem:
         # Where PGD leaves about half of the adversarially trained network's images.
         data, eps = (
             "zoo/fashion-mnist-mini",
-            {"linf": 0.15, "l2": 1.5} if name == "pgd-at" else {"linf": 0.1, "l2": 1.0},
+            {"linf": 0.12, "l2": 1.5} if name == "pgd-at" else {"linf": 0.1, "l2": 1.0},
         )
     plan = make_plan(parse_config({"model": [model], "data": data, "device": "cpu"}), host)
     (prepared,) = plan.models.values()
