@@ -51,6 +51,8 @@ class FAB:
     ) -> AttackResult:
         """Return the nearest misclassified points; where they are outside the ball, they are projected into it.
 
+        Where there is none inside, but a point for which the model has no finite logits, that is returned.
+
         It takes one forward pass, and up to `steps + 9` forward and `steps + 1` backward passes a run.
         See `AttackMethod`.
         """
@@ -59,8 +61,10 @@ class FAB:
         if len(inputs):
             self._look_around(oracle, inputs, ball, threat_model, keys, best)
         inside = _wide(best.norms <= threat_model.eps, inputs)
+        silent = _wide(best.silent_norms <= threat_model.eps, inputs)
+        others = torch.where(silent, best.silent, ball.project(best.points))
         return AttackResult(
-            candidates=torch.where(inside, best.points, ball.project(best.points)),
+            candidates=torch.where(inside, best.points, others),
             best_loss=-best.norms,
             queries=oracle.forwards.clone(),
             forwards=oracle.forwards,

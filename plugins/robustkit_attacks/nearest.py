@@ -17,6 +17,8 @@ class Nearest:
     Attributes:
         points: (N, …); the input where no misclassified point was seen.
         norms: (N,) float64, how far the points are from their inputs; inf where none was seen.
+        silent: (N, …) the nearest points for which the model has no finite logits, which the evaluator is to see.
+        silent_norms: (N,) float64, how far these are from their inputs; inf where none was seen.
     """
 
     def __init__(self, oracle: Oracle, inputs: Tensor, norm: str) -> None:
@@ -24,6 +26,7 @@ class Nearest:
         self.points = inputs.detach().clone()
         self.norms = torch.full((len(inputs),), torch.inf, dtype=torch.float64, device=inputs.device)
         self._margins = torch.zeros_like(self.norms)
+        self.silent, self.silent_norms = self.points.clone(), self.norms.clone()
 
     def record(self, rows: Tensor, points: Tensor, norms: Tensor, logits: Tensor) -> Tensor:
         """Record how the model answers, and return (n,) bool, which of the points are misclassified.
@@ -40,6 +43,9 @@ class Nearest:
             changed = rows[nearer]
             self.points[changed], self.norms[changed] = points[nearer], norms[nearer].double()
             self._margins[changed] = margin(logits[nearer], self._oracle.labels[changed])
+        silent = (~logits.isfinite().all(dim=1) & (norms < self.silent_norms[rows])).nonzero().flatten()
+        if len(silent):
+            self.silent[rows[silent]], self.silent_norms[rows[silent]] = points[silent], norms[silent].double()
         return fooled
 
     def take(self, other: Nearest) -> None:
@@ -51,6 +57,8 @@ class Nearest:
             (self._margins, other._margins),
         ):
             own[nearer] = found[nearer]
+        nearer = (other.silent_norms < self.silent_norms).nonzero().flatten()
+        self.silent[nearer], self.silent_norms[nearer] = other.silent[nearer], other.silent_norms[nearer]
 
     def come_closer(self, rows: Tensor, clean_margins: Tensor, rounds: int) -> None:
         """Look for nearer points on the way from the inputs to the points that were found.

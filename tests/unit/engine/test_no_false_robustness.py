@@ -153,8 +153,14 @@ def records_under_attack(done: Evaluation) -> dict[str, Any]:
     return records
 
 
+EVERY = {
+    **{name: f"{name}:eps=0.0123" for name in ("fgsm", "random-noise", "pgd", "apgd-ce", "apgd-dlr", "square")},
+    "pgd, L2": "pgd:eps=0.05,norm=l2",
+}
+
+
 @pytest.mark.parametrize("value", ["float('nan')", "float('inf')"])
-@pytest.mark.parametrize("attack", ["fgsm:eps=0.0123", "pgd:eps=0.0123,steps=3"])
+@pytest.mark.parametrize("attack", EVERY.values(), ids=list(EVERY))
 def test_logits_that_an_attack_makes_nan_are_neither_robust_nor_fooled(attempt: Try, attack: str, value: str) -> None:
     done = attempt(off_grid(value), attack, metric=["default"], save_examples=True)
     assert not done.failures
@@ -169,6 +175,12 @@ def test_logits_that_an_attack_makes_nan_are_neither_robust_nor_fooled(attempt: 
     manifest = json.loads((done.folder.path / "manifest.json").read_text())
     notes = [note["note"] for note in manifest["notes"] if isinstance(note, dict)]
     assert any("the logits of 20 of 20 samples are not finite: neither right nor fooled" in note for note in notes)
+
+
+def test_an_attack_that_looks_for_the_boundary_shows_points_without_an_answer_too(attempt: Try) -> None:
+    """FAB goes as far as the boundary, which needs a large ball; some samples it breaks on the grid, at 0 and 1."""
+    records = records_under_attack(attempt(off_grid("float('nan')"), "fab-t:eps=0.5"))
+    assert "invalid" in set(records["broken_by"]) <= {"invalid", "attacks/fab-t"}
 
 
 def test_logits_that_are_nan_on_some_adversarial_inputs_cost_those_samples_alone(attempt: Try, tmp_path: Path) -> None:
