@@ -109,6 +109,7 @@ def reference():
 
     def find(attack, norm, model):
         rows = [row for row in STORED["rows"] if (row["attack"], row["norm"], row["model"]) == (attack, norm, model)]
+        rows.sort(key=lambda row: row["seed"])
         assert [row["seed"] for row in rows] == list(SEEDS), "run scripts/reference_attacks.py"
         here = set(load_problem(model).ids.tolist())
         return [frozenset(row["broken"]) & here for row in rows]
