@@ -335,6 +335,22 @@ def test_logits_that_are_not_numbers_are_no_success(make_keys):
     assert (result.best_loss == -torch.inf).all()
 
 
+def test_a_difference_that_is_not_a_number_leads_to_no_such_point(make_keys):
+    class Infinite(nn.Module):
+        def forward(self, inputs):
+            assert inputs.isfinite().all()
+            total = inputs.sum(1)
+            beyond = torch.where(total > 1, torch.inf, 0.0)
+            return torch.stack([2 * total + beyond, total + beyond + 0.1], dim=1)
+
+    inputs = torch.tensor([[0.5] * 3, [0.3] * 3])
+    result = FAB(FABParams(steps=3)).run(
+        Infinite(), inputs, torch.zeros(2, dtype=torch.int64), ball("l2"), make_keys(2)
+    )
+    assert float(result.best_loss[0]) == -torch.inf
+    assert float(-result.best_loss[1]) == pytest.approx(0.8 / 3**0.5, rel=1e-3)
+
+
 def test_a_model_without_gradient_is_an_error(make_keys):
     class Detached(nn.Module):
         def forward(self, inputs):
