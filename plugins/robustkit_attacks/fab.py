@@ -40,7 +40,8 @@ class FAB:
     given up.
 
     Whether a sample is broken within eps is answered for every eps by its smallest change: `best_loss` is minus the
-    norm of that change, whatever eps is, and -inf where no point is misclassified.
+    norm of that change, which eps has no influence on (but for where restarts begin, and unless the search ends at
+    eps: see `FABParams`), and -inf where no point is misclassified.
     """
 
     def __init__(self, params: FABParams) -> None:
