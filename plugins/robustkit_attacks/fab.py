@@ -20,7 +20,7 @@ _OVERSHOOT = 1.05
 _PULLED_BACK = 0.9
 _LAST_OVERSHOOT = 1.0002
 _FINAL_ROUNDS = 6
-_FAR_BEHIND = 1.5
+_FAR_BEHIND = 1.2
 _TRIAL = 40
 _TINY = 1e-12
 
@@ -36,11 +36,12 @@ class FAB:
     Robustkit's choices: where a point is misclassified, the difference is linearised there and not where the search
     goes on from. It is closer to the boundary, and a step takes one forward and one backward pass instead of two and
     one. Before its last search, a run tries the shortest way to the hyperplane at its nearest point; that search takes
-    six rounds instead of three. A run that after 40 steps is half as far again from the input as an earlier run is
+    six rounds instead of three. A run that after 40 steps is a fifth farther from the input than an earlier run is
     given up.
 
     Whether a sample is broken within eps is answered for every eps by its smallest change: `best_loss` is minus the
-    norm of that change, whatever eps is, and -inf where no point is misclassified.
+    norm of that change, which eps has no influence on (but for where restarts begin, and unless the search ends at
+    eps: see `FABParams`), and -inf where no point is misclassified.
     """
 
     def __init__(self, params: FABParams) -> None:

@@ -257,7 +257,7 @@ def test_a_step_takes_one_pass_forward_and_one_backward(make_keys):
 def test_a_run_that_is_far_behind_an_earlier_one_is_given_up(make_keys, monkeypatch):
     """The third class is three times as far as the second, and the fourth a little farther than the second."""
     weight = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
-    model = Linear(weight, torch.tensor([0.0, -0.6, -0.8, -0.62]))
+    model = Linear(weight, torch.tensor([0.0, -0.6, -0.8, -0.61]))
     inputs = torch.full((1, 3), 0.5)
     run = FAB(FABParams(steps=60))
     backwards = run.run(model, inputs, torch.tensor([0]), ball("l2"), make_keys(1)).backwards
@@ -333,6 +333,22 @@ def test_logits_that_are_not_numbers_are_no_success(make_keys):
     )
     assert torch.equal(result.candidates, inputs)
     assert (result.best_loss == -torch.inf).all()
+
+
+def test_a_difference_that_is_not_a_number_leads_to_no_such_point(make_keys):
+    class Infinite(nn.Module):
+        def forward(self, inputs):
+            assert inputs.isfinite().all()
+            total = inputs.sum(1)
+            beyond = torch.where(total > 1, torch.inf, 0.0)
+            return torch.stack([2 * total + beyond, total + beyond + 0.1], dim=1)
+
+    inputs = torch.tensor([[0.5] * 3, [0.3] * 3])
+    result = FAB(FABParams(steps=3)).run(
+        Infinite(), inputs, torch.zeros(2, dtype=torch.int64), ball("l2"), make_keys(2)
+    )
+    assert float(result.best_loss[0]) == -torch.inf
+    assert float(-result.best_loss[1]) == pytest.approx(0.8 / 3**0.5, rel=1e-3)
 
 
 def test_a_model_without_gradient_is_an_error(make_keys):
