@@ -80,9 +80,10 @@ class Oracle:
         logits, values, total = self._differentiated(rows, points, objective)
         for _ in range(self._averaged - 1):
             logits, values, gradient = self._differentiated(rows, points, objective)
-            total += gradient
+            # Not in place: autograd may hand out one number in the place of many.
+            total = total + gradient
         total = total if self._averaged == 1 else total / self._averaged
-        return logits, values, total.nan_to_num_(nan=0.0)
+        return logits, values, total.nan_to_num(nan=0.0)
 
     def _differentiated(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
         with torch.enable_grad():
