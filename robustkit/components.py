@@ -18,6 +18,7 @@ Norm = Literal["linf", "l2"]
 Parity = Literal["", "exact", "one-level", "statistical"]
 Bounds = tuple[float | None, float | None]
 MeasuredOn = Literal["every", "clean", "degraded", "attacked"]
+Status = Literal["ok", "unreliable", "undefined"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +249,10 @@ class Estimate:
         ci_high: upper end.
         interval: how the interval was made, for captions: `"wilson"`, `"bootstrap"` …
         note: why there is no value, or why it is not to be relied on; empty where nothing is to be said.
+        unreliable: whether the value is not to be relied on, for the reason that `note` gives.
+        chance: the value that chance alone gives: of unrelated features, of shuffled labels; None where there is none.
+        spec: what exactly was computed, as a canonical string: `cka/linear/unbiased/pool=mean`; empty where the
+            metric's name with its parameters says it all.
     """
 
     value: float | None
@@ -256,6 +261,14 @@ class Estimate:
     ci_high: float | None = None
     interval: str = ""
     note: str = ""
+    unreliable: bool = False
+    chance: float | None = None
+    spec: str = ""
+
+    @property
+    def status(self) -> Status:
+        """How far the value can be used: `undefined` where there is none, else `unreliable` or `ok`."""
+        return "undefined" if self.value is None else "unreliable" if self.unreliable else "ok"
 
 
 @dataclass(frozen=True, kw_only=True)

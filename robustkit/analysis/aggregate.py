@@ -144,6 +144,9 @@ def _row(cell: Mapping[str, Any], condition: Mapping[str, Any], metric: str, est
         "n": estimate.n,
         "ci_low": _defined(estimate.ci_low),
         "ci_high": _defined(estimate.ci_high),
+        "status": estimate.status,
+        "chance": _defined(estimate.chance),
+        "spec": estimate.spec,
     }
 
 

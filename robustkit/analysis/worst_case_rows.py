@@ -45,7 +45,7 @@ def worst_case_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 **{key: facts[key] for key in ("model", "dataset", "condition")},
                 **{"perturbation": WORST_CASE, "severity": None, "seed": facts["seed"], "source": "generated"},
                 **{"metric": ACCURACY, "value": facts["robust"] / facts["n"], "n": facts["n"]},
-                **{"ci_low": low, "ci_high": high},
+                **{"ci_low": low, "ci_high": high, "status": "ok", "chance": None, "spec": ""},
             }
         )
     return rows

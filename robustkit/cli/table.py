@@ -80,7 +80,7 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
         n = samples.setdefault(cell, row["n"])
         # A rate over those samples alone that were right is no line of its own.
         of = f" of {row['n']}" if row["n"] != n and row["value"] is not None else ""
-        value = _with_interval(row) if row["metric"] == metrics[0] else _number(row["value"])
+        value = _with_interval(row) if row["metric"] == metrics[0] else _number(row)
         lines.setdefault((*cell, str(n)), {})[row["metric"]] = f"{value}{of}"
     varying = [0, 1] + [place for place in (2, 3) if len({key[place] for key in lines}) > 1]
     same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
@@ -94,15 +94,20 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
         folding=len(columns),
     )
     heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
+    if any(row.get("status") == "unreliable" for row in rows):
+        heading.append("? unreliable, results.json and the report say why")
     return f"{printable(', '.join(heading))}\n{table}"
 
 
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+def _number(row: Mapping[str, Any]) -> str:
+    """Return the value, marked with ? where it is unreliable; results of older runs have no status."""
+    if row["value"] is None:
+        return "undefined"
+    return f"{row['value']:.4f}{'?' if row.get('status') == 'unreliable' else ''}"
 
 
 def _with_interval(row: Mapping[str, Any]) -> str:
-    value = _number(row["value"])
+    value = _number(row)
     if row["ci_low"] is None or row["ci_high"] is None:
         return value
     return f"{value} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,8 @@ from robustkit.components import Estimate
 from robustkit.errors import PluginError
 from robustkit.host import Entry
 
-_NUMBERS = ("value", "ci_low", "ci_high")
+_NUMBERS = ("value", "ci_low", "ci_high", "chance")
+_TEXTS = ("interval", "note", "spec")
 _DEFECT = "this is a defect of the metric; robustkit.testing.check_metric shows what is expected"
 
 
@@ -87,17 +89,25 @@ def _plain(entry: Entry, part: str, found: Any) -> Estimate:
     n = _scalar(found.n)
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise _error(entry, part, "a whole number of samples as n", f"{found.n!r:.60}")
-    value, low, high = (_number(entry, part, name, getattr(found, name)) for name in _NUMBERS)
+    value, low, high, chance = (_number(entry, part, name, getattr(found, name)) for name in _NUMBERS)
     if value is None and not (low is high is None):
         raise _error(entry, part, "no interval where there is no value", f"{low} to {high}")
     if (low is None) != (high is None):
         raise _error(entry, part, "both ends of the interval or none", f"{low} to {high}")
     if low is not None and high is not None and low > high:
         raise _error(entry, part, "ci_low at or below ci_high", f"{low} to {high}")
-    for name in ("interval", "note"):
+    _require_texts(entry, part, found)
+    return replace(found, value=value, n=n, ci_low=low, ci_high=high, chance=chance)
+
+
+def _require_texts(entry: Entry, part: str, found: Estimate) -> None:
+    for name in _TEXTS:
         if not isinstance(getattr(found, name), str):
             raise _error(entry, part, f"a string as {name}", f"{getattr(found, name)!r:.60}")
-    return Estimate(value=value, n=n, ci_low=low, ci_high=high, interval=found.interval, note=found.note)
+    if not isinstance(found.unreliable, bool):
+        raise _error(entry, part, "True or False as unreliable", f"{found.unreliable!r:.60}")
+    if found.unreliable and not found.note:
+        raise _error(entry, part, "a note that says why the value is unreliable", "none")
 
 
 def _number(entry: Entry, part: str, name: str, given: Any) -> float | None:

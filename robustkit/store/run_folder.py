@@ -44,6 +44,9 @@ RESULT_COLUMNS = (
     "n",
     "ci_low",
     "ci_high",
+    "status",
+    "chance",
+    "spec",
 )
 
 T = TypeVar("T")

@@ -69,6 +69,10 @@ def test_an_undefined_value_is_none() -> None:
         (estimate(value=None, ci_low=0.4, ci_high=0.5), "expected no interval where there is no value"),
         (estimate(interval=None), "expected a string as interval, got None"),
         (estimate(note=7), "expected a string as note, got 7"),
+        (estimate(spec=7), "expected a string as spec, got 7"),
+        (estimate(chance=float("nan")), "expected a finite number or None as chance"),
+        (estimate(unreliable=1, note="why"), "expected True or False as unreliable, got 1"),
+        (estimate(unreliable=True), "expected a note that says why the value is unreliable"),
     ],
 )
 def test_what_is_no_estimate_is_refused(given: Any, message: str) -> None:
@@ -76,6 +80,13 @@ def test_what_is_no_estimate_is_refused(given: Any, message: str) -> None:
         check_estimates(ENTRY, given)
     assert raised.value.message.startswith("plugin lab, metric 'lab/odd'")
     assert message in raised.value.message
+
+
+def test_the_status_of_an_estimate_follows_from_what_it_says() -> None:
+    assert estimate().status == "ok"
+    assert estimate(unreliable=True, note="4 samples").status == "unreliable"
+    assert estimate(value=None, note="no samples").status == "undefined"
+    assert check_estimates(ENTRY, estimate(chance=np.float32(0.5), spec="cka")).chance == 0.5
 
 
 PLUGIN = """
