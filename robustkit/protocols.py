@@ -146,6 +146,10 @@ class MetricBatch:
         features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
         unusable: by layer that is missing there, why: it is not called in the forward pass, returns no tensor …
+        reference: the second model of a metric that names one, as `model`; None for any other.
+        reference_labels: (N,) int64, the labels as indices of its logits; None without a reference.
+        reference_features: with `needs={"features"}`, the output of each of its layers for `inputs`.
+        reference_unusable: by layer that is missing there, why.
     """
 
     model: nn.Module
@@ -156,6 +160,10 @@ class MetricBatch:
     features: Mapping[str, Tensor] = field(default_factory=dict)
     clean_features: Mapping[str, Tensor] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
+    reference: nn.Module | None = None
+    reference_labels: Tensor | None = None
+    reference_features: Mapping[str, Tensor] = field(default_factory=dict)
+    reference_unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 State = Mapping[str, "NDArray[Any]"]
@@ -167,7 +175,9 @@ class ModelMetric(Protocol):
 
     What `measure` returns is stored chunk by chunk, so that a killed run computes nothing twice; results are estimated
     from it later, without the model. A metric that needs `features` has an attribute `layers`: names or shell-style
-    patterns of the network's modules, or empty for its direct children.
+    patterns of the network's modules, or empty for its direct children. One that measures a model beside another has
+    an attribute `reference`, the name of a model of the same run, or empty for none; the layers of the reference are
+    chosen by the attribute `reference_layers`, or by `layers` where there is none.
     """
 
     def measure(self, batch: MetricBatch) -> State:

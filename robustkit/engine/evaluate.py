@@ -21,7 +21,7 @@ from robustkit.engine.failure import describe_error
 from robustkit.engine.gradients import require_gradient
 from robustkit.engine.grid import Condition
 from robustkit.engine.inputs import Inputs, read_inputs, read_labels, to_model
-from robustkit.engine.metrics import Measurement
+from robustkit.engine.measurement import Measurement
 from robustkit.engine.outputs import describe_outputs
 from robustkit.engine.plan import Plan
 from robustkit.engine.task import Committed, Step, Task
@@ -184,7 +184,9 @@ class Evaluator:
         with self._timer.section("metrics"):
             described = [
                 describe_outputs(
-                    measurement.logits(inputs[part], clean[part], labels[part], batch.ids[part], task.seed),
+                    measurement.logits(
+                        inputs[part], clean[part], labels[part], batch.ids[part], task.seed, batch.labels[part]
+                    ),
                     labels[part],
                     batch.ids[part],
                     attacked=condition.threat_model is not None,

@@ -1,32 +1,26 @@
-"""The metrics of a run: which there are, what each needs, and the states of those that need the model."""
+"""The metrics of a run: which there are, and what each needs of its models."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
-
-import torch
-from torch import Tensor
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from robustkit.components import Metric, Modality, is_measured_on
 from robustkit.config import RunConfig
 from robustkit.config.shorthand import parse_shorthand
 from robustkit.engine.classifier import Classifier
-from robustkit.engine.estimates import check_state
-from robustkit.engine.features import UNCALLED, capture_features, find_layers
+from robustkit.engine.features import find_layers
 from robustkit.engine.grid import Cell, Condition, digest
-from robustkit.engine.inputs import Inputs
-from robustkit.engine.seeds import Keys
+from robustkit.engine.prepare_model import PreparedModel
 from robustkit.engine.source_digest import package_digest
 from robustkit.engine.text_classifier import TextClassifier
-from robustkit.engine.timer import UNTIMED, Timer, Untimed
-from robustkit.errors import ConfigError, DataError, PluginError
+from robustkit.errors import ConfigError, PluginError
 from robustkit.host import Entry, Host
 from robustkit.host.canonical import canonical_name
 from robustkit.host.validate import parse_params, resolve_params
-from robustkit.protocols import MetricBatch, ModelMetric, RecordMetric, State
+from robustkit.names import did_you_mean
+from robustkit.protocols import ModelMetric, RecordMetric
 
 WrappedModel = Classifier | TextClassifier
 
@@ -45,12 +39,14 @@ class ChosenMetric:
         identity: its canonical name with every parameter.
         implementation: a `RecordMetric`, or a `ModelMetric`.
         source: digest of the plugin's source.
+        reference: the second model, of a metric that measures beside one.
     """
 
     entry: Entry
     identity: str
     implementation: RecordMetric | ModelMetric
     source: str
+    reference: PreparedModel | None = None
 
     @property
     def declaration(self) -> Metric:
@@ -68,7 +64,9 @@ class ChosenMetric:
 
     def key(self, cell: Cell) -> str:
         """Return the content address of its states on a cell."""
-        facts = {"version": self.entry.version, "source": self.source}
+        facts: dict[str, Any] = {"version": self.entry.version, "source": self.source}
+        if self.reference is not None:
+            facts["reference"] = self.reference.identity
         return digest({"cell": cell.key, "metric": self.identity, **facts})
 
 
@@ -127,90 +125,24 @@ def _choose(text: str, host: Host, modality: Modality | None, shape: tuple[int, 
     )
 
 
-class Measurement:
-    """Measures, batch by batch, what the metrics of one cell need of the model.
+def bind_references(
+    metrics: Mapping[str, ChosenMetric], models: Mapping[str, PreparedModel]
+) -> dict[str, ChosenMetric]:
+    """Return the metrics with their second models, which they name; those that name none as they are.
 
-    Args:
-        metrics: of the run.
-        model: of the cell.
-        condition: of the cell.
-        timer: is charged with the model's forward passes, apart from what else is done here.
-
-    Attributes:
-        failures: by metric, why it has no state for this chunk.
+    Raises:
+        ConfigError: no model of the run has this name.
     """
-
-    def __init__(
-        self,
-        metrics: Mapping[str, ChosenMetric],
-        model: WrappedModel,
-        condition: Condition,
-        timer: Timer | Untimed = UNTIMED,
-    ) -> None:
-        self._metrics = {
-            name: metric for name, metric in metrics.items() if metric.needs_model and metric.applies_to(condition)
-        }
-        self._model = model
-        self._timer = timer
-        self._layers = layers_of(self._metrics, model)
-        # Each has a model of its own: what a metric does to it, no result and no other metric can see.
-        self._lent = {name: _copy(model, name) for name in self._metrics}
-        self._states: dict[str, list[State]] = {name: [] for name in self._metrics}
-        self.failures: dict[str, Exception | SystemExit] = {}
-
-    def logits(self, inputs: Inputs, clean: Inputs, labels: Tensor, ids: Tensor, seed: int) -> Tensor:
-        """Return the logits of a batch, and measure it in passing.
-
-        Args:
-            inputs: as the model takes them.
-            clean: the same samples before the perturbation or attack.
-            labels: (N,).
-            ids: (N,) sample ids.
-            seed: the root of the random keys.
-        """
-        layers = tuple(dict.fromkeys(layer for found in self._layers.values() for layer in found))
-        unusable: dict[str, str] = {}
-        with torch.no_grad(), capture_features(self._model, layers, unusable) as found:
-            with self._timer.section("forward", samples=len(inputs)):
-                logits: Tensor = self._model(inputs)
-            features = clean_features = _usable(found, layers, len(inputs), unusable)
-            if layers and clean is not inputs:
-                found.clear()
-                self._model(clean)
-                clean_features = _usable(found, layers, len(inputs), unusable)
-        for name, metric in self._metrics.items():
-            if name in self.failures:
-                continue
-            batch = MetricBatch(
-                model=self._lent[name],
-                inputs=_own(inputs),
-                clean=_own(clean),
-                labels=labels.clone(),
-                keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
-                features=_copies(features, self._layers[name], unusable),
-                clean_features=_copies(clean_features, self._layers[name], unusable),
-                unusable={layer: unusable[layer] for layer in self._layers[name] if layer in unusable},
+    bound = {}
+    for name, metric in metrics.items():
+        wanted = getattr(metric.implementation, "reference", "")
+        if wanted and wanted not in models:
+            raise ConfigError(
+                f"metric {name}: no model of this run is called '{wanted}'",
+                did_you_mean(wanted, list(models)) or f"the run has {', '.join(models)}; name a checkpoint more for it",
             )
-            try:
-                self._states[name].append(
-                    check_state(metric.entry, cast("ModelMetric", metric.implementation).measure(batch))
-                )
-            except (Exception, SystemExit) as error:
-                self.failures[name] = error
-        return logits
-
-    def states(self) -> dict[str, State]:
-        """Return the state of each metric for all batches together."""
-        merged: dict[str, State] = {}
-        for name, states in self._states.items():
-            if name in self.failures:
-                continue
-            try:
-                metric = self._metrics[name]
-                merged[name] = check_state(metric.entry, cast("ModelMetric", metric.implementation).merge(states))
-            except (Exception, SystemExit) as error:
-                self.failures[name] = error
-        return merged
+        bound[name] = replace(metric, reference=models[wanted]) if wanted else metric
+    return bound
 
 
 def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[str, tuple[str, ...]]:
@@ -227,34 +159,18 @@ def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[
         needs = "features" in metric.declaration.needs
         layers = find_layers(model, patterns) if needs or patterns else ()
         found[name] = layers if needs else ()
+        reference_layers(metric)
     return found
 
 
-def _copy(model: WrappedModel, name: str) -> WrappedModel:
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:
-        raise DataError(
-            f"metric {name} needs a copy of the model, and copying failed: {type(error).__name__}: {error}",
-            "make the network work with copy.deepcopy, or leave the metric out",
-        ) from error
+def reference_layers(metric: ChosenMetric) -> tuple[str, ...]:
+    """Return the layers of a metric's second model whose features it needs.
 
-
-def _usable(found: Mapping[str, Tensor], layers: Sequence[str], n: int, unusable: dict[str, str]) -> dict[str, Tensor]:
-    """Return the outputs that have one entry a sample, and note why the others have not."""
-    for layer in layers:
-        if layer not in found:
-            unusable.setdefault(layer, UNCALLED)
-        elif found[layer].ndim < 1 or len(found[layer]) != n:
-            shape = tuple(found[layer].shape)
-            unusable.setdefault(layer, f"returns {shape} for {n} samples, whose dimension must come first")
-    return dict(found)
-
-
-def _copies(features: Mapping[str, Tensor], layers: Sequence[str], unusable: Mapping[str, str]) -> dict[str, Tensor]:
-    return {layer: features[layer].clone() for layer in layers if layer not in unusable}
-
-
-def _own(inputs: Inputs) -> Inputs:
-    """Return a copy: what one metric does to its batch must not reach the next."""
-    return inputs.clone() if isinstance(inputs, Tensor) else list(inputs)
+    Raises:
+        ConfigError: a layer that the second model has not.
+    """
+    if metric.reference is None or "features" not in metric.declaration.needs:
+        return ()
+    implementation = metric.implementation
+    patterns = getattr(implementation, "reference_layers", ()) or getattr(implementation, "layers", ())
+    return find_layers(metric.reference.classifier, tuple(patterns))

@@ -21,7 +21,7 @@ from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.evaluated_data import EvaluatedData, open_evaluated
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
 from robustkit.engine.inputs import modality_of
-from robustkit.engine.metrics import ChosenMetric, choose_metrics, layers_of
+from robustkit.engine.metrics import ChosenMetric, bind_references, choose_metrics, layers_of
 from robustkit.engine.prepare_model import PreparedModel, prepare_models
 from robustkit.engine.stored_conditions import choose_stored, seal
 from robustkit.engine.text_classifier import TextClassifier
@@ -113,6 +113,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
                 aimed_rate(condition)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
+    metrics = bind_references(metrics, models)
     for model in models.values():
         layers_of(metrics, model.classifier)
     fingerprint, clean = data.fingerprints(ids)

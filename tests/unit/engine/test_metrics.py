@@ -73,6 +73,36 @@ def resolve_side(params, shape):
     return SideParams(side=params.side or shape[1])
 
 
+@robustkit.params
+class BesideParams:
+    reference: str = ""
+
+
+class Beside:
+    """Mean absolute difference of a layer's features to those of a second model, and how often labels agree."""
+
+    layers = ("conv1",)
+
+    def __init__(self, params):
+        self.reference = params.reference
+
+    def measure(self, batch):
+        assert (batch.reference is None) == (not self.reference)
+        other = batch.reference_features["conv1"]
+        agree = (batch.reference(batch.inputs).argmax(1) == batch.reference_labels).double().mean()
+        return {
+            "change": np.array(float((batch.features["conv1"] - other).abs().double().mean())),
+            "agree": np.array(float(agree)),
+        }
+
+    def merge(self, states):
+        return {key: np.mean([state[key] for state in states], axis=0) for key in states[0]}
+
+    def estimate(self, chunks):
+        total = self.merge(chunks)
+        return {key: robustkit.Estimate(value=float(each), n=1) for key, each in total.items()}
+
+
 class Spoiling(MeanLogit):
     """Fails on every batch, after writing into what it was handed."""
 
@@ -106,6 +136,7 @@ def robustkit_metrics():
         declare("mean-logit", MeanLogit, "model", on="clean"),
         declare("drift", Drift, "features", params=DriftParams, on="degraded"),
         declare("a-vandal", Vandal, "features", params=DriftParams),
+        declare("beside", Beside, "features", params=BesideParams),
         declare("picky", MeanLogit, "model", params=SideParams, resolve=resolve_side),
         declare("telepathic", Drift, "telepathy"),
         declare("wordy", MeanLogit, "model", modality="text"),
@@ -170,7 +201,7 @@ def test_one_that_fails_costs_only_its_own_rows(config: dict[str, Any], tmp_path
     done = evaluate(config, out=tmp_path / "run")
     assert values(done.rows) == alone
     assert [failure["error"] for failure in done.failures] == [
-        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 67)"
+        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 97)"
     ] * 2
 
 
@@ -242,6 +273,33 @@ def test_what_does_not_go_with_the_images_is_refused_before_anything_is_computed
 def test_what_depends_on_the_images_is_part_of_the_name(config: dict[str, Any], tmp_path: Path) -> None:
     done = evaluate({**config, "metric": ["picky:side=0"]}, out=tmp_path / "run")
     assert {row["metric"] for row in done.rows} == {"my-lab/picky:side=28"}
+
+
+def beside(config: dict[str, Any], reference: str) -> dict[str, Any]:
+    second = {"checkpoint": str(sorted(CHECKPOINTS.glob("fashion-*.safetensors"))[1]), "name": "other"}
+    extra = {"metric": ["accuracy", f"beside:reference={reference}"], "perturbation": []}
+    return {**config, **extra, "model": [*config["model"], second]}
+
+
+def test_a_metric_sees_a_second_model_of_the_run(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate(beside(config, "other"), out=tmp_path / "run")
+    assert not done.failures
+    found = {(row["model"], row["metric"].partition("@")[2]): row["value"] for row in done.rows}
+    assert found["m", "change"] > 0
+    assert found["other", "change"] == 0  # of the model beside itself
+    assert found["m", "agree"] == found["other", "agree"] == found["other", ""]  # the accuracy of the second model
+    keys = {cell["measures"]["my-lab/beside:reference=other"] for cell in done.folder.read_manifest()["cells"]}
+    again = evaluate(beside(config, "m"), out=tmp_path / "again")
+    assert keys.isdisjoint(
+        cell["measures"]["my-lab/beside:reference=m"] for cell in again.folder.read_manifest()["cells"]
+    )
+
+
+def test_an_unknown_second_model_is_named_before_anything_is_computed(config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no model of this run is called 'othre'") as raised:
+        evaluate(beside(config, "othre"), out=tmp_path / "run")
+    assert "did you mean 'other'" in raised.value.hint
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_layer_may_have_a_number_for_a_name(config: dict[str, Any], tmp_path: Path) -> None:
