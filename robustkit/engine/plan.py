@@ -108,7 +108,8 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         if condition.entry is not None:
             # What cannot be built is better known now than after the first cells.
             host.build(condition.entry, condition.params)
-            check_precision(condition.search, device)
+            if condition.search is not None:
+                check_precision(condition.search, device, f"{condition.component}: search={condition.search}")
             if modality == "text":
                 aimed_rate(condition)
     models = prepare_models(config, host, dataset, device)
