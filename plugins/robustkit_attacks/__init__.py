@@ -22,7 +22,7 @@ _CROCE_HEIN = (
     "Croce and Hein (2020), Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free "
     "attacks"
 )
-_STYLE = "AutoAttack-style: robustkit's own implementation, not the reference code"
+_STYLE = "AutoAttack-style: robustkit's own implementation, which differs in details that docs/attacks.md lists"
 
 
 @hookimpl

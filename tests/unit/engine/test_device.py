@@ -26,9 +26,9 @@ def test_precisions_of_cuda_are_refused_on_a_cpu() -> None:
 
 
 def test_the_message_names_what_asked_for_the_precision() -> None:
-    with pytest.raises(ConfigError, match="^--precision tf32 needs a CUDA device, this run is on cpu"):
+    with pytest.raises(ConfigError, match=r"^--precision tf32 needs a CUDA device, this run is on cpu"):
         check_precision("tf32", torch.device("cpu"))
-    with pytest.raises(ConfigError, match="^attacks/pgd: search=fp16 needs a CUDA device, this run is on cpu"):
+    with pytest.raises(ConfigError, match=r"^attacks/pgd: search=fp16 needs a CUDA device, this run is on cpu"):
         check_precision("fp16", torch.device("cpu"), "attacks/pgd: search=fp16")
 
 
