@@ -38,6 +38,7 @@ def nothing_was_written(folder: Path) -> bool:
         (["--precision", "tf32", "--device", "cpu"], "--precision tf32 needs a CUDA device"),
         (["--normalize", "imagnet"], "imagenet"),
         (["--limit", "0"], "limit"),
+        (["--split", "banana"], "is not divided into parts: 'banana' cannot be chosen"),
         (["--indices", "nowhere.txt"], "nowhere.txt"),
         (["--device", "tpu"], "tpu"),
         (["--device", "cuda:99"], "cuda"),
