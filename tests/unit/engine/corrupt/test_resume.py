@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from robustkit.errors import ConfigError, DataError, RunError
+from robustkit.store import exclusive
 
 
 class Killer:
@@ -54,6 +55,38 @@ def test_a_killed_set_goes_on_and_ends_with_the_same_bytes(write: Any, plan_of: 
     assert contents(done.path) == contents(whole.path)
     assert done.manifest["parts"] == whole.manifest["parts"]
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+
+
+class Intruder(Killer):
+    """A watcher that asks for the same set again while it is written."""
+
+    def __init__(self, write: Any, layout: str) -> None:
+        super().__init__(10**6)
+        self.again = lambda: write("both", layout=layout, resume=True)
+        self.refused: list[ConfigError] = []
+
+    def written(self, n: int, what: str) -> None:
+        if not self.refused:
+            with pytest.raises(ConfigError) as error:
+                self.again()
+            self.refused.append(error.value)
+
+
+@pytest.mark.parametrize("layout", ["npy", "folder"])
+def test_a_set_that_is_being_written_is_not_continued(write: Any, layout: str) -> None:
+    intruder = Intruder(write, layout)
+    done = write("both", layout=layout, watcher=intruder)
+    assert "both is being written by another process" in intruder.refused[0].message
+    assert "wait" in intruder.refused[0].hint
+    assert contents(done.path) == contents(write("whole", layout=layout).path)
+    assert write("both", layout=layout, resume=True).manifest == done.manifest
+
+
+def test_of_two_that_begin_together_one_is_refused(write: Any, tmp_path: Path) -> None:
+    with exclusive(tmp_path / "set"), pytest.raises(ConfigError, match="being written by another process"):
+        write()
+    assert list((tmp_path / "set").iterdir()) == []
+    assert write().manifest["status"] == "finished"
 
 
 def test_a_file_that_a_power_cut_left_empty_is_written_again(write: Any) -> None:
