@@ -36,6 +36,8 @@ class Component:
         citation: the paper or reference that the component follows.
         caveat: one line that is printed wherever results of the component are: that it is approximate, or how far it
             follows its source. Empty where there is nothing to say.
+        requires: `requires() -> str`, where it needs files or packages that do not come with its plugin: what it found
+            of them in a few words, or a `RobustkitError` that tells how to get them; for `robustkit doctor`.
     """
 
     kind: ClassVar[str] = "component"
@@ -47,6 +49,7 @@ class Component:
     tags: tuple[str, ...] = ()
     citation: str = ""
     caveat: str = ""
+    requires: Target | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def corrupt(
         watcher: is told about the progress.
 
     Raises:
-        ConfigError: the configuration is wrong, or `out` holds something else.
+        ConfigError: the configuration is wrong, `out` holds something else, or another process writes into it.
         DataError: the data cannot be used.
         PluginError: a perturbation is broken, or lacks files that it needs.
         RunError: the disk is full, or another failure to write.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from robustkit.analysis.aggregate import results_table
+from robustkit.analysis.aggregate import Results, results_table
 from robustkit.analysis.comparison.runs import ACCURACY
 from robustkit.analysis.trust.judge import judge
 from robustkit.analysis.worst_case_rows import find_worst_cases, worst_case_notes, worst_case_rows
@@ -22,7 +22,7 @@ from robustkit.engine.manifest import describe_run, timestamp
 from robustkit.engine.plan import Plan, make_plan
 from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
-from robustkit.engine.timer import UNTIMED, Timer
+from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.engine.trust.assess import assess, state_digests
 from robustkit.errors import RobustkitError
 from robustkit.host import Host, load_host
@@ -98,34 +98,40 @@ def evaluate(
         folder = choose_folder(RunFolder, wanted, out, resume)
         manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
-        observer = observer or Unobserved()
-        with timer.section("trust"):
-            before = state_digests(plan)
-        outcome = execute(plan, folder, observer, executor, timer)
-        with timer.section("trust"):
-            checks = _checks(plan, folder, manifest, before, observer)
-        with timer.section("results"):
-            valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
-            results = results_table(folder, valid, *_estimators(plan), outcome.failures)
-            worst = find_worst_cases(folder, valid)
-            if ACCURACY in manifest["metrics"]:
-                results.rows += worst_case_rows(worst)
-                results.notes += worst_case_notes(worst)
-            files = folder.write_results(results.rows)
-        failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
-        for name, interval in results.intervals.items():
-            manifest["metrics"][name]["interval"] = interval
-        manifest |= {
-            "status": "finished with failures" if failures else "finished",
-            "finished": timestamp(),
-            "failures": failures,
-            "notes": [*plan.model_notes, *results.notes],
-            "checks": checks_to_plain(checks),
-            "worst_cases": worst,
-        }
-        if isinstance(timer, Timer):
-            manifest["profile"] = timer.profile(len(outcome.cells), outcome.samples)
-        folder.write_manifest(manifest)
+        return _run(plan, folder, manifest, observer or Unobserved(), executor, timer)
+
+
+def _run(
+    plan: Plan,
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    observer: Observer,
+    executor: Executor | None,
+    timer: Timer | Untimed,
+) -> Evaluation:
+    """Compute what the folder does not have yet, and write results and manifest into it."""
+    with timer.section("trust"):
+        before = state_digests(plan)
+    outcome = execute(plan, folder, observer, executor, timer)
+    with timer.section("trust"):
+        checks = _checks(plan, folder, manifest, before, observer)
+    with timer.section("results"):
+        results, worst = _results(plan, folder, manifest, checks, outcome)
+        files = folder.write_results(results.rows)
+    failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
+    for name, interval in results.intervals.items():
+        manifest["metrics"][name]["interval"] = interval
+    manifest |= {
+        "status": "finished with failures" if failures else "finished",
+        "finished": timestamp(),
+        "failures": failures,
+        "notes": [*plan.model_notes, *results.notes],
+        "checks": checks_to_plain(checks),
+        "worst_cases": worst,
+    }
+    if isinstance(timer, Timer):
+        manifest["profile"] = timer.profile(len(outcome.cells), outcome.samples)
+    folder.write_manifest(manifest)
     return Evaluation(
         folder=folder,
         rows=results.rows,
@@ -147,6 +153,19 @@ def _checks(
         return check_rates(plan, folder)
     found = assess(plan, folder, before, observer.checking)
     return judge(folder, manifest, found.checks, found.probed, plan.config.expect_clean)
+
+
+def _results(
+    plan: Plan, folder: RunFolder, manifest: Mapping[str, Any], checks: list[Check], outcome: Outcome
+) -> tuple[Results, list[dict[str, Any]]]:
+    """Return the results of the cells that have one, and what several attacks together leave of each model."""
+    valid = {**manifest, "cells": _valid_cells(manifest["cells"], checks)}
+    results = results_table(folder, valid, *_estimators(plan), outcome.failures)
+    worst = find_worst_cases(folder, valid)
+    if ACCURACY in manifest["metrics"]:
+        results.rows += worst_case_rows(worst)
+        results.notes += worst_case_notes(worst)
+    return results, worst
 
 
 def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:

@@ -134,7 +134,7 @@ ATTACKS: dict[str, tuple[str, dict[str, Any], Callable[[Problem, int], Tensor]]]
 }
 """By name: the package, its parameters, and how it is run; the cheapest first."""
 
-LINF_ONLY = {"fab-t", "standard"}
+LINF_ONLY = {"standard"}
 
 
 def main() -> None:

@@ -66,6 +66,8 @@ class Oracle:
         self.forwards[rows] += self._averaged
         self.backwards[rows] += self._averaged
         answers = [self._slope(rows[part], points[part], objective) for part in self._parts(rows)]
+        if len(answers) == 1:
+            return answers[0]
         logits, values, gradients = (torch.cat(each) for each in zip(*answers, strict=True))
         return logits, values, gradients
 
@@ -83,7 +85,8 @@ class Oracle:
             # Not in place: autograd may hand out one number in the place of many.
             total = total + gradient
         total = total if self._averaged == 1 else total / self._averaged
-        return logits, values, total.nan_to_num(nan=0.0)
+        # A sum says whether any number is not finite, at a fraction of the cost of replacing them.
+        return logits, values, total if bool(total.sum().isfinite()) else total.nan_to_num(nan=0.0)
 
     def _differentiated(self, rows: Tensor, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
         with torch.enable_grad():

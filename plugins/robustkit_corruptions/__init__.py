@@ -66,7 +66,8 @@ def robustkit_baselines() -> list[Baseline]:
 
 
 def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool) -> Perturbation:
-    home = "frost_files:resolve_frost" if name == "frost" else "params:resolve_profile"
+    frost = name == "frost"
+    home = "frost_files:resolve_frost" if frost else "params:resolve_profile"
     return Perturbation(
         name=name,
         summary=summary,
@@ -78,5 +79,6 @@ def _corruption(tag: str, name: str, summary: str, target: str, stochastic: bool
         # An earlier state of 0.1.0 drew gaussian-noise's numbers from whole words.
         stream_version=2 if name == "gaussian-noise" else 1,
         resolve=f"robustkit_corruptions.{home}",
+        requires="robustkit_corruptions.frost_files:describe_files" if frost else None,
         parity="exact",
     )

@@ -41,6 +41,11 @@ def resolve_frost(chosen: CorruptionParams, shape: tuple[int, int, int]) -> Corr
     return resolve_profile(chosen, shape)
 
 
+def describe_files() -> str:
+    """Return where the photographs are; raises as `find_files`."""
+    return f"the frost photographs, in {find_files()[0].parent}"
+
+
 def find_files() -> tuple[Path, ...]:
     """Return the six photographs: in the folder that ROBUSTKIT_FROST names, or in an installed imagecorruptions.
 

@@ -10,46 +10,49 @@ from robustkit_peers.params import AutoAttackParams, FoolboxParams, Torchattacks
 
 robustkit_api = 1
 
-_BATCH = "the result of a sample depends on its batch"
-
 
 @hookimpl
 def robustkit_attacks() -> list[Attack]:
     """Return one attack a library; a parameter chooses among the library's own."""
     return [
-        Attack(
-            name="autoattack",
-            summary="AutoAttack, or some of its members, by the reference code",
-            target="robustkit_peers.autoattack:AutoAttack",
-            params=AutoAttackParams,
-            norms=("linf", "l2"),
-            tags=("peer",),
-            citation="Croce and Hein (2020), Reliable evaluation of adversarial robustness with an ensemble of diverse "
+        _peer(
+            "autoattack",
+            "AutoAttack, or some of its members, by the reference code",
+            "AutoAttack",
+            AutoAttackParams,
+            "Croce and Hein (2020), Reliable evaluation of adversarial robustness with an ensemble of diverse "
             "parameter-free attacks",
-            caveat=f"computed by the package that the condition names; {_BATCH}",
-            resolve="robustkit_peers.autoattack:resolve",
+            by="the package that the condition names",
         ),
-        Attack(
-            name="foolbox",
-            summary="an attack of Foolbox, by its own code",
-            target="robustkit_peers.foolbox:Foolbox",
-            params=FoolboxParams,
-            norms=("linf", "l2"),
-            tags=("peer",),
-            citation="Rauber et al. (2020), Foolbox Native: fast adversarial attacks to benchmark the robustness of "
-            "machine learning models",
-            caveat=f"computed by Foolbox; {_BATCH}",
-            resolve="robustkit_peers.foolbox:resolve",
+        _peer(
+            "foolbox",
+            "an attack of Foolbox, by its own code",
+            "Foolbox",
+            FoolboxParams,
+            "Rauber et al. (2020), Foolbox Native: fast adversarial attacks to benchmark the robustness of machine "
+            "learning models",
+            by="Foolbox",
         ),
-        Attack(
-            name="torchattacks",
-            summary="an attack of torchattacks, by its own code",
-            target="robustkit_peers.torchattacks:Torchattacks",
-            params=TorchattacksParams,
-            norms=("linf", "l2"),
-            tags=("peer",),
-            citation="Kim (2020), Torchattacks: a PyTorch repository for adversarial attacks",
-            caveat=f"computed by torchattacks; {_BATCH}",
-            resolve="robustkit_peers.torchattacks:resolve",
+        _peer(
+            "torchattacks",
+            "an attack of torchattacks, by its own code",
+            "Torchattacks",
+            TorchattacksParams,
+            "Kim (2020), Torchattacks: a PyTorch repository for adversarial attacks",
+            by="torchattacks",
         ),
     ]
+
+
+def _peer(name: str, summary: str, attack: str, params: type, citation: str, *, by: str) -> Attack:
+    return Attack(
+        name=name,
+        summary=summary,
+        target=f"robustkit_peers.{name}:{attack}",
+        params=params,
+        norms=("linf", "l2"),
+        tags=("peer",),
+        citation=citation,
+        caveat=f"computed by {by}; the result of a sample depends on its batch",
+        resolve=f"robustkit_peers.{name}:resolve",
+    )

@@ -31,18 +31,26 @@ def defaults(attack: type, eps: float) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, Parameter.empty)}
 
 
-def arguments(attack: type, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def said(chosen: object) -> dict[str, Any]:
+    """Return what the parameters of an attack say, by the name of robustkit's parameter; those left out are not in it.
+
+    Args:
+        chosen: has some of the names as attributes; None where nothing is said.
+    """
+    return {name: value for name in NAMES if (value := getattr(chosen, name, None)) is not None}
+
+
+def arguments(attack: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for an attack's class.
 
     Args:
         attack: the library's class.
-        chosen: by the name of robustkit's parameter; None where nothing is said.
+        given: what `said` returns.
 
     Raises:
         ConfigError: the attack has no such argument.
     """
     known = _parameters(attack)
-    given = {name: value for name, value in chosen.items() if value is not None}
     for name in given:
         if not _theirs(name, known):
             takes = ", ".join(each for each in NAMES if _theirs(each, known))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 from torch import Tensor, nn
 
 from robustkit import AttackResult, ConfigError, Keys, ThreatModel
-from robustkit_peers.arguments import arguments, defaults
+from robustkit_peers.arguments import arguments, defaults, said
 from robustkit_peers.guest import CountedModel, run_peer
 from robustkit_peers.packages import checked, installed
 from robustkit_peers.params import FoolboxL2, FoolboxLinf, FoolboxParams
@@ -32,9 +32,9 @@ def resolve(chosen: FoolboxParams, threat_model: ThreatModel) -> FoolboxParams:
             f"give norm={norm}, or one of {others}",
         )
     attack = getattr(library.attacks, chosen.attack)
-    arguments(attack, _searching(chosen))
-    said = {name: value for name, value in _searching(chosen).items() if value is not None}
-    return replace(chosen, package=checked(package, chosen.package), **(defaults(attack, threat_model.eps) | said))
+    arguments(attack, said(chosen))
+    values = defaults(attack, threat_model.eps) | said(chosen)
+    return replace(chosen, package=checked(package, chosen.package), **values)
 
 
 class Foolbox:
@@ -55,7 +55,7 @@ class Foolbox:
         chosen = resolve(self.params, threat_model)
         library, package = installed("foolbox")
         attack = getattr(library.attacks, chosen.attack)
-        search = attack(**arguments(attack, _searching(chosen)))
+        search = attack(**arguments(attack, said(chosen)))
         if chosen.restarts > 1:
             search = search.repeat(chosen.restarts)
 
@@ -66,7 +66,3 @@ class Foolbox:
             return found
 
         return run_peer(f"{package} {chosen.attack}", peer, model, inputs, labels, threat_model, keys)
-
-
-def _searching(chosen: FoolboxParams) -> dict[str, Any]:
-    return {"steps": chosen.steps, "step_size": chosen.step_size, "random_start": chosen.random_start}

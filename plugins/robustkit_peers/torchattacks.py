@@ -9,7 +9,7 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from robustkit import AttackResult, ConfigError, Keys, ThreatModel
-from robustkit_peers.arguments import arguments, defaults
+from robustkit_peers.arguments import arguments, defaults, said
 from robustkit_peers.guest import CountedModel, run_peer
 from robustkit_peers.packages import checked, installed
 from robustkit_peers.params import TorchattacksBoth, TorchattacksL2, TorchattacksLinf, TorchattacksParams
@@ -33,9 +33,9 @@ def resolve(chosen: TorchattacksParams, threat_model: ThreatModel) -> Torchattac
             f"use one of {', '.join(_OF_NORM[threat_model.norm])}, or another norm",
         )
     attack = getattr(library, chosen.attack)
-    arguments(attack, _searching(chosen))
-    said = {name: value for name, value in _searching(chosen).items() if value is not None}
-    return replace(chosen, package=checked(package, chosen.package), **(defaults(attack, threat_model.eps) | said))
+    arguments(attack, said(chosen))
+    values = defaults(attack, threat_model.eps) | said(chosen)
+    return replace(chosen, package=checked(package, chosen.package), **values)
 
 
 class Torchattacks:
@@ -83,16 +83,7 @@ def _make(
         "n_classes": counted.classes(points) if "n_classes" in takes else 0,
     }
     given = {name: value for name, value in context.items() if name in takes}
-    made = attack(counted, **given, **arguments(attack, _searching(chosen)))
+    made = attack(counted, **given, **arguments(attack, said(chosen)))
     if chosen.restarts > 1 and "n_restarts" not in takes:
         return library.MultiAttack([made] * chosen.restarts)
     return made
-
-
-def _searching(chosen: TorchattacksParams) -> dict[str, Any]:
-    return {
-        "steps": chosen.steps,
-        "step_size": chosen.step_size,
-        "random_start": chosen.random_start,
-        "queries": chosen.queries,
-    }

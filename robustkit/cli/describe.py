@@ -70,7 +70,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
     from robustkit.host.validate import params_schema
 
     component = entry.component
-    shown = {"name", "summary", "target", "params", "resolve"}
+    shown = {"name", "summary", "target", "params", "resolve", "requires"}
     extra = {field.name: getattr(component, field.name) for field in fields(component) if field.name not in shown}
     return {
         "kind": component.kind,

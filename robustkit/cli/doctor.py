@@ -36,7 +36,10 @@ LIBRARIES = (
 @click.option("--no-plugin", multiple=True, metavar="NAME", help="Leave out a plugin or distribution. Repeatable.")
 @json_option
 def command(check: bool, include: tuple[str, ...], no_plugin: tuple[str, ...], as_json: bool) -> int:
-    """Check the environment and every plugin; exit with 3 if anything is wrong."""
+    """Check the environment and every plugin; exit with 3 if anything is wrong.
+
+    Files and packages that single components need and that do not come with robustkit are named, there or not.
+    """
     from robustkit.host.discover import included_source
     from robustkit.host.manager import load_host_from_environment
 
@@ -46,7 +49,11 @@ def command(check: bool, include: tuple[str, ...], no_plugin: tuple[str, ...], a
     for path in include:
         host.load(included_source(Path(path)))
     problems = [*_libraries_missing(), *_plugin_problems(host)]
-    facts: dict[str, Any] = {"python": platform.python_version(), "libraries": _versions()}
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "libraries": _versions(),
+        "requirements": _requirements(host),
+    }
     if check:
         problems += _broken_targets(host)
         facts["devices"] = _devices()
@@ -112,6 +119,22 @@ def _broken_targets(host: Host) -> list[dict[str, str]]:
     return problems
 
 
+def _requirements(host: Host) -> list[dict[str, str | None]]:
+    """Return what components need that does not come with their plugins, and whether it is there."""
+    from robustkit.host.validate import find_requirements
+
+    rows: list[dict[str, str | None]] = []
+    for entry in host.catalog.all():
+        if entry.component.requires is None:
+            continue
+        try:
+            row = {"found": find_requirements(entry), "missing": None, "advice": None}
+        except RobustkitError as error:
+            row = {"found": None, "missing": error.message, "advice": error.hint}
+        rows.append({"component": entry.qualified, **row})
+    return rows
+
+
 def _devices() -> list[str]:
     import torch
 
@@ -129,6 +152,10 @@ def _print(facts: dict[str, Any], host: Host, problems: list[dict[str, str]]) ->
             f"plugin {record.source.name}: {record.status}, {len(record.components)} component(s), "
             f"{record.load_ms:.0f} ms"
         )
+    for row in facts["requirements"]:
+        click.echo(f"{row['component']}: {row['found'] or 'cannot be used: ' + row['missing']}")
+        if row["advice"]:
+            click.echo(f"  advice: {row['advice']}")
     for problem in problems:
         click.echo(f"\nPROBLEM {problem['where']}: {problem['problem']}")
         if problem["advice"]:

@@ -46,21 +46,21 @@ class Assault:
         name: of the attack, for messages and credit.
         threat_model: norm, eps and bounds.
         batch_size: how many samples share a pass.
-        search: in what precision the attack computes.
+        search: in what precision the attack computes; None for that of the model.
     """
 
     attack: AttackMethod
     name: str
     threat_model: ThreatModel
     batch_size: int
-    search: Precision = "fp32"
+    search: Precision | None = None
 
 
 def attack_samples(assault: Assault, model: Classifier, inputs: Tensor, labels: Tensor, keys: Keys) -> Attacked:
     """Return what an attack makes of samples; only those that the model gets right are attacked.
 
-    A search in lower precision has no say in the result: what it leaves is judged in the model's own precision, and
-    samples that are broken in the lower precision only are attacked again in the model's.
+    A search in another precision has no say in the result: what it leaves is judged in the model's own, and samples
+    that are broken in the other precision only are attacked again in the model's.
 
     Args:
         assault: what is done.
@@ -82,7 +82,7 @@ def attack_samples(assault: Assault, model: Classifier, inputs: Tensor, labels: 
     rows = right.nonzero().flatten()
     if len(rows) == 0:
         return found
-    if search == "fp32":
+    if search is None:
         _attack(found, assault, _lent(model, assault), labels, keys, rows)
         return found
     with numerics(search):
@@ -90,7 +90,7 @@ def attack_samples(assault: Assault, model: Classifier, inputs: Tensor, labels: 
         fooled = rows[_predictions(_lent(model, assault), found.inputs[rows], size) != labels[rows]]
     held = fooled[_predictions(model, found.inputs[fooled], size) == labels[fooled]]
     found.inputs[held] = inputs[held]
-    _attack(found, assault, _lent(model, replace(assault, search="fp32")), labels, keys, held)
+    _attack(found, assault, _lent(model, replace(assault, search=None)), labels, keys, held)
     return found
 
 
@@ -123,7 +123,7 @@ def _lent(model: Classifier, assault: Assault) -> Classifier:
             "make the network work with copy.deepcopy",
         ) from error
     lent.batch_size = assault.batch_size
-    if assault.search != "fp32":
+    if assault.search is not None:
         lent.autocast = AUTOCAST[assault.search]
     return lent
 

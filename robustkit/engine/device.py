@@ -39,10 +39,18 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def check_precision(precision: str, device: torch.device) -> None:
-    """Raise ConfigError where the device cannot compute in this precision."""
+def check_precision(precision: str, device: torch.device, asked: str | None = None) -> None:
+    """Raise ConfigError where the device cannot compute in this precision.
+
+    Args:
+        precision: a key of `AUTOCAST`.
+        device: what computes.
+        asked: what asks for it, with which the message begins; by default the option `--precision`.
+    """
     if precision in ("tf32", "fp16") and device.type != "cuda":
-        raise ConfigError(f"--precision {precision} needs a CUDA device, this run is on {device}", "use fp32 or bf16")
+        raise ConfigError(
+            f"{asked or f'--precision {precision}'} needs a CUDA device, this run is on {device}", "use fp32 or bf16"
+        )
 
 
 @contextmanager

@@ -37,8 +37,8 @@ Columns = dict[str, NDArray[Any]]
 EXAMPLES = "examples"
 """Beside the columns of a part: the inputs of its broken samples."""
 
-_ATTACKED_VALUES, _FEWEST = 1 << 17, 8
-"""Input values that share a pass of an attack on a CPU, and the fewest samples: 32 of 3x32x32, 128 of 28x28."""
+_ATTACKED_VALUES, _FEWEST = 1 << 18, 8
+"""Input values that share a pass of an attack on a CPU, and the fewest samples: 64 of 3x32x32, 256 of 28x28."""
 
 _WAVE = 4
 """Batches of samples that are attacked together: while some of them drop out, the passes stay full."""

@@ -64,7 +64,7 @@ class Condition:
         entry: the component; None for clean and stored ones.
         params: its validated, resolved parameters.
         threat_model: of an attack.
-        search: the precision in which an attack searches; what it finds is judged in that of the run.
+        search: the precision in which an attack searches, None for that of the run, in which what it finds is judged.
         stochastic: whether it is evaluated under every seed.
         source: digest of the plugin's source; empty for clean and stored ones.
         stored: where its images are, if they are not made in the run.
@@ -76,7 +76,7 @@ class Condition:
     entry: Entry | None = None
     params: Any = None
     threat_model: ThreatModel | None = None
-    search: Precision = "fp32"
+    search: Precision | None = None
     stochastic: bool = False
     source: str = ""
     stored: Stored | None = None
@@ -180,8 +180,8 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
         raise ConfigError(
             f"attack '{entry.qualified}' needs {needs}, which this robustkit cannot give", "update robustkit"
         )
-    search = str(raw.get("search", "fp32"))
-    if search not in get_args(Precision):
+    search = raw.get("search")
+    if search is not None and search not in get_args(Precision):
         known = ", ".join(get_args(Precision))
         raise ConfigError(f"attack '{entry.qualified}': unknown precision search={search}", f"choose from {known}")
     own = {key: value for key, value in raw.items() if key not in ("name", "eps", "norm", "search")}
@@ -199,8 +199,8 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
         threat_model = ThreatModel(norm=cast("Any", norm), eps=eps)
         params = resolve_params(entry, parsed, threat_model)
         # Named only where it is chosen: it is an experiment's choice, not the threat model's.
-        lower = {"search": search} if search != "fp32" else {}
-        text = canonical_name(entry, params, before={"eps": eps, "norm": norm, **lower})
+        chosen = {} if search is None else {"search": search}
+        text = canonical_name(entry, params, before={"eps": eps, "norm": norm, **chosen})
         yield Condition(
             text=text,
             kind="attack",
@@ -208,7 +208,7 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
             entry=entry,
             params=params,
             threat_model=threat_model,
-            search=cast("Precision", search),
+            search=cast("Precision | None", search),
             stochastic=component.stochastic,
             source=source,
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from robustkit.components import View
 from robustkit.config.shorthand import parse_shorthand
-from robustkit.engine.data import apply_view, dataset_name, is_table, open_layout, open_table, parse_view
+from robustkit.engine.data import apply_view, dataset_name, has_split, is_table, open_layout, open_table, parse_view
 from robustkit.engine.inputs import modality_of
 from robustkit.errors import ConfigError, PluginError
 from robustkit.host import Host
@@ -62,7 +62,13 @@ def open_data(config: DataConfig, host: Host, *, split: str = "test") -> tuple[I
     """
     path = Path(os.path.expanduser(config.data))  # noqa: PTH111 - leaves ~unknown as it is
     if path.exists():
-        return _open_path(path, config, config.split or split)
+        opened = _open_path(path, config, config.split or split)
+        if config.split and not has_split(path, config.split):
+            raise ConfigError(
+                f"'{config.data}' is not divided into parts: '{config.split}' cannot be chosen",
+                "leave the split out: such data are taken as they are",
+            )
+        return opened
     raw = parse_shorthand(config.data)
     try:
         entry = host.catalog.find("dataset", raw.pop("name"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from robustkit.components import Modality
+from robustkit.components import Modality, View
 from robustkit.config import RunConfig
 from robustkit.config.schema import RUNTIME_ONLY, as_dict
 from robustkit.engine.aimed_rate import aimed_rate
@@ -104,13 +104,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     metrics = choose_metrics(config, host, modality, view.shape if view else None)
     ids = select_ids(len(dataset.labels), limit=config.limit, indices=Path(config.indices) if config.indices else None)
     conditions = _conditions(config, host, data, metrics)
-    for condition in conditions:
-        if condition.entry is not None:
-            # What cannot be built is better known now than after the first cells.
-            host.build(condition.entry, condition.params)
-            check_precision(condition.search, device)
-            if modality == "text":
-                aimed_rate(condition)
+    _check_conditions(conditions, host, device, modality)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
     metrics = bind_references(metrics, models)
@@ -120,18 +114,8 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     if data.stored is not None:
         conditions = seal(conditions, data.stored, ids, verify=config.verify)
     models = {model.name: _about_data(model, dataset, ids, clean) for model in models.values()}
-    common = {
-        "dataset": fingerprint,
-        "view": asdict(view) if view else None,
-        "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
-        "precision": config.precision,
-        "memory_format": "contiguous",
-        # CPU and CUDA round differently; a cell must not mix them.
-        "backend": f"torch-{device.type}",
-    }
+    common = {"dataset": fingerprint, **_common(config, device, view, ids)}
     identities = {name: model.identity for name, model in models.items()}
-    settings = {key: value for key, value in as_dict(config).items() if key not in (*RUNTIME_ONLY, "metric")}
-    cells = expand_cells(identities, conditions, config.seed, common)
     return Plan(
         config=config,
         device=device,
@@ -142,10 +126,10 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
         ids=ids,
         chunks=split_chunks(ids),
         conditions=conditions,
-        cells=cells,
+        cells=expand_cells(identities, conditions, config.seed, common),
         metrics=metrics,
         identity={
-            "settings": _plain(settings),
+            "settings": _settings(config),
             "models": identities,
             "versions": {condition.text: condition.versions for condition in conditions},
             **common,
@@ -170,6 +154,35 @@ def _conditions(
             f"{wanting[0]} needs the clean images that {data.stored.root} was made of", "name them with --clean"
         )
     return stored
+
+
+def _check_conditions(conditions: Sequence[Condition], host: Host, device: torch.device, modality: Modality) -> None:
+    """Build each component once: what cannot be built or computed is better known now than after the first cells."""
+    for condition in conditions:
+        if condition.entry is None:
+            continue
+        host.build(condition.entry, condition.params)
+        if condition.search is not None:
+            check_precision(condition.search, device, f"{condition.component}: search={condition.search}")
+        if modality == "text":
+            aimed_rate(condition)
+
+
+def _common(config: RunConfig, device: torch.device, view: View | None, ids: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what decides the numbers of every cell, besides the data."""
+    return {
+        "view": asdict(view) if view else None,
+        "samples": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
+        "precision": config.precision,
+        "memory_format": "contiguous",
+        # CPU and CUDA round differently; a cell must not mix them.
+        "backend": f"torch-{device.type}",
+    }
+
+
+def _settings(config: RunConfig) -> Any:
+    """Return the settings that decide the numbers, as JSON gives them back."""
+    return _plain({key: value for key, value in as_dict(config).items() if key not in (*RUNTIME_ONLY, "metric")})
 
 
 def _about_data(

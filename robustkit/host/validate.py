@@ -64,9 +64,9 @@ def check_declaration(hook: str, component: Any) -> None:
             raise PluginError(f"{hook}(): the {field} of '{component.name}' must be a string", "quote it")
     _check_target(hook, component.name, component.target)
     _check_severities(hook, component)
-    resolve = getattr(component, "resolve", None)
-    if resolve is not None:
-        _check_target(hook, component.name, resolve)
+    for other in (getattr(component, "resolve", None), component.requires):
+        if other is not None:
+            _check_target(hook, component.name, other)
     if not is_dataclass(component.params) or not isinstance(component.params, type):
         raise PluginError(
             f"{hook}(): the params of '{component.name}' must be a class decorated with robustkit.params",
@@ -234,6 +234,28 @@ def resolve_params(entry: Entry, parsed: Any, given: Any) -> Any:
             f"mend or update the plugin {entry.dist or entry.plugin}",
         )
     return resolved
+
+
+def find_requirements(entry: Entry) -> str:
+    """Return what a component found of the files and packages that it needs; empty where it needs none.
+
+    Raises:
+        PluginError: its `requires` cannot be imported or fails.
+        RobustkitError: they are not there.
+    """
+    requires = entry.component.requires
+    if requires is None:
+        return ""
+    function = resolve_target(entry, requires)
+    try:
+        return str(function())
+    except RobustkitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{entry.component.kind} '{entry.qualified}': requires failed: {type(error).__name__}: {error}",
+            f"mend or update the plugin {entry.dist or entry.plugin}",
+        ) from error
 
 
 def params_schema(entry: Entry) -> dict[str, Any]:

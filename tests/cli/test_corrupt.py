@@ -166,3 +166,19 @@ def test_published_files_without_a_manifest(robustkit: Any, small: Any, tmp_path
         2, "of a stored -C set"
     )
     assert json.loads(run.out)["run"]
+
+
+def test_of_two_at_once_one_writes_the_set_and_the_other_says_why_not(
+    robustkit: Any, start: Any, small: Any, tmp_path: Path
+) -> None:
+    arguments = ["corrupt", small.data, "-p", "fog", "-p", "glass-blur", "-q"]
+    both = [start(*arguments, "-o", "set") for _ in range(2)]
+    said = [process.communicate(timeout=120)[1].decode() for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 2], said
+    refused = said[codes.index(2)]
+    assert "set is being written by another process" in refused or "set holds a set already" in refused
+    assert "Traceback" not in refused
+    assert robustkit(*arguments, "-o", "whole").code == 0
+    for name in ("fog.npy", "glass_blur.npy", "labels.npy"):
+        assert (tmp_path / "set" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

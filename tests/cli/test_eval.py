@@ -326,18 +326,11 @@ def test_published_resnet20_reaches_its_known_accuracy(robustkit: Any, shared: P
 
 
 @pytest.mark.shared
-def test_published_provable_network_reaches_its_published_error(robustkit: Any, shared: Path, tmp_path: Path) -> None:
+def test_published_provable_network_reaches_its_published_error(robustkit: Any, shared: Path, root: Path) -> None:
     """Wong and Kolter (2018) state an error of 21.73 % on the 10,000 test images."""
-    (tmp_path / "net.py").write_text(
-        "from torch import nn\n\n"
-        "def build():\n"
-        "    return nn.Sequential(\n"
-        "        nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1),\n"
-        "        nn.ReLU(), nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10),\n"
-        "    )\n"
-    )
+    network = f"{root / 'scripts/certification/wong_kolter.py'}:build"
     result = robustkit(
-        "eval", shared / "checkpoints/fashion_mnist_provable.pth", "--model", "net.py:build",
+        "eval", shared / "checkpoints/fashion_mnist_provable.pth", "--model", network,
         "--data", shared / "fashion-mnist", "-m", "accuracy", "--json",
     )  # fmt: skip
     assert [(row["value"], row["n"]) for row in result.json["results"]] == [(0.7827, 10_000)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def site(tmp_path: Path) -> Any:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[robustkit]\n{entry_point} = {module}\n")
-        return {"PYTHONPATH": str(folder)}
+        return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
     return install
 
@@ -74,6 +75,41 @@ def test_a_broken_plugin_is_named_with_its_cause_and_the_rest_works(robustkit: A
     doctor = robustkit("doctor", **env)
     assert doctor.code == 3
     assert "PROBLEM" in doctor.out
+
+
+def test_doctor_says_whether_the_photographs_of_frost_are_there(robustkit: Any, tmp_path: Path) -> None:
+    found = robustkit("doctor", "--json")
+    assert found.code == 0
+    (frost,) = found.json["requirements"]
+    assert frost["component"] == "corruptions/frost"
+    assert frost["found"].startswith("the frost photographs, in ")
+    assert "corruptions/frost: the frost photographs, in " in robustkit("doctor").out
+    # What is optional is no problem of the environment.
+    lacking = robustkit("doctor", ROBUSTKIT_FROST=str(tmp_path))
+    assert lacking.code == 0
+    assert f"corruptions/frost: cannot be used: frost: {tmp_path / 'frost1.png'} cannot be read" in lacking.out
+    assert "pip install --no-deps imagecorruptions" in lacking.out
+    (frost,) = robustkit("doctor", "--json", ROBUSTKIT_FROST=str(tmp_path)).json["requirements"]
+    assert frost["found"] is None
+    assert "frost1.png" in frost["missing"]
+
+
+NEEDY = (
+    GOOD.replace('target="{module}:Dim"', 'target="{module}:Dim", requires="{module}:look"')
+    + """
+
+def look():
+    return [1 / 0]
+"""
+)
+
+
+def test_doctor_survives_a_plugin_that_cannot_say_what_it_lacks(robustkit: Any, site: Any) -> None:
+    env = site("robustkit-dim", "dim", "dim_plugin", NEEDY.format(name="half", module="dim_plugin"))
+    doctor = robustkit("doctor", **env)
+    assert "dim/half: cannot be used: perturbation 'dim/half': requires failed: ZeroDivisionError" in doctor.out
+    assert "mend or update the plugin robustkit-dim" in doctor.out
+    assert "corruptions/frost: the frost photographs" in doctor.out
 
 
 def test_a_plugin_that_reuses_a_first_party_name_is_named_and_displaces_nothing(robustkit: Any, site: Any) -> None:

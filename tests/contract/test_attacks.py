@@ -27,7 +27,7 @@ def test_first_party_attacks_keep_the_contract(entry, check):
     check(lambda: HOST.build(entry, {}), entry.component, (3, 8, 8))
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 9), (2, 6, 6)])
+@pytest.mark.parametrize("shape", [(2, 5, 9)])
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.qualified)
 def test_first_party_attacks_keep_the_contract_at_other_sizes(entry, shape):
     check_attack(lambda: HOST.build(entry, {}), entry.component, shape=shape)

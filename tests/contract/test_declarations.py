@@ -39,12 +39,13 @@ def targets_are_strings(entry):
     # An object would have been imported, with all that it needs, by whoever only lists the components.
     assert isinstance(entry.component.target, str)
     assert isinstance(getattr(entry.component, "resolve", None), str | None)
+    assert isinstance(entry.component.requires, str | None)
 
 
 def targets_are_importable(entry):
     assert callable(resolve_target(entry))
-    resolve = getattr(entry.component, "resolve", None)
-    assert resolve is None or callable(resolve_target(entry, resolve))
+    for target in (getattr(entry.component, "resolve", None), entry.component.requires):
+        assert target is None or callable(resolve_target(entry, target))
 
 
 def defaults_are_valid(entry):
@@ -156,7 +157,9 @@ BROKEN = [
     (name_finds_itself, entry_of(Attack, plugin="attacks", name="pgd"), AssertionError),
     (targets_are_strings, entry_of(Metric, target=function_in_a_test, **UP), AssertionError),
     (targets_are_strings, entry_of(Attack, resolve=function_in_a_test), AssertionError),
+    (targets_are_strings, entry_of(Attack, requires=function_in_a_test), AssertionError),
     (targets_are_importable, entry_of(Attack, target="robustkit_attacks.pgd:PDG"), PluginError),
+    (targets_are_importable, entry_of(Attack, requires="robustkit_attacks.absent:look"), PluginError),
     (targets_are_importable, entry_of(Attack, resolve="robustkit_attacks.absent:resolve"), PluginError),
     (targets_are_importable, entry_of(Attack, target="robustkit_attacks:robustkit_api"), AssertionError),
     (defaults_are_valid, entry_of(Attack, params=InvalidDefault), ConfigError),

@@ -16,7 +16,7 @@ from robustkit.engine.data.stored import LABELS
 from robustkit.engine.manifest import timestamp
 from robustkit.errors import RunError
 from robustkit.host import Host
-from robustkit.store import remove_leftovers
+from robustkit.store import exclusive, remove_leftovers
 
 
 class Watcher(Protocol):
@@ -46,20 +46,33 @@ def write_set(plan: CorruptionPlan, host: Host, out: Path, *, resume: bool, watc
         watcher: is told about the progress.
 
     Raises:
-        ConfigError: `out` holds something else.
+        ConfigError: `out` holds something else, or another process writes into it.
         RunError: the disk is full, or another failure to write.
         DataError: an image cannot be read.
         PluginError: a perturbation fails.
     """
+    # Before the folder is made.
+    _check_space(plan, out, _earlier(plan, out, resume).get("parts", {}))
+    with exclusive(out):
+        # Again, because another process may have written until now.
+        return _write_held(plan, host, out, _earlier(plan, out, resume), watcher)
+
+
+def _earlier(plan: CorruptionPlan, out: Path, resume: bool) -> dict[str, Any]:
     before = read_earlier(out, resume=resume)
     if before:
         check_same(plan, out, before)
+    return before
+
+
+def _write_held(
+    plan: CorruptionPlan, host: Host, out: Path, before: dict[str, Any], watcher: Watcher
+) -> dict[str, Any]:
     manifest = describe_set(plan, host)
     manifest["parts"] = dict(before.get("parts", {}))
     if before.get("status") == "finished" and _all_there(plan, out, manifest["parts"]):
         return before
     remove_leftovers(out)
-    _check_space(plan, out, manifest["parts"])
     save_manifest(out, manifest)
     for note in plan.notes:
         watcher.noted(note)

@@ -6,6 +6,7 @@ from robustkit.engine.data.layout import dataset_name, open_layout
 from robustkit.engine.data.numpy_dataset import NumpyDataset
 from robustkit.engine.data.pixels import check_pixels, range_hint
 from robustkit.engine.data.selection import select_ids
+from robustkit.engine.data.splits import has_split
 from robustkit.engine.data.table import TextTable, is_table, open_table
 from robustkit.engine.data.view import INTERPOLATIONS, ViewRequest, parse_view
 from robustkit.engine.data.viewed import ViewedDataset, apply_view
@@ -21,6 +22,7 @@ __all__ = [
     "apply_view",
     "check_pixels",
     "dataset_name",
+    "has_split",
     "is_table",
     "open_layout",
     "open_table",

@@ -22,9 +22,23 @@ def find_pair(names: Iterable[str], split: str) -> tuple[str, str] | None:
     >>> find_pair(["arr_0", "arr_1"], "test")
     """
     by_lower = {name.lower(): name for name in names}
-    for template in ("{}_" + split.lower(), split.lower() + "_{}", "{}"):
+    for template in (*_templates(split), "{}"):
         for images, labels in _PAIRS:
             pair = template.format(images), template.format(labels)
             if pair[0] in by_lower and pair[1] in by_lower:
                 return by_lower[pair[0]], by_lower[pair[1]]
     return None
+
+
+def names_split(pair: tuple[str, str] | None, split: str) -> bool:
+    """Return whether the names that `find_pair` returned are those of the split.
+
+    >>> names_split(("x_test", "y_test"), "test"), names_split(("images", "labels"), "test")
+    (True, False)
+    """
+    known = {template.format(images) for template in _templates(split) for images, _ in _PAIRS}
+    return pair is not None and pair[0].lower() in known
+
+
+def _templates(split: str) -> tuple[str, str]:
+    return "{}_" + split.lower(), split.lower() + "_{}"

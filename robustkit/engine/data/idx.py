@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,22 @@ def is_idx_images(path: Path) -> bool:
     return _IMAGES.fullmatch(path.name) is not None
 
 
+def has_split(paths: Iterable[Path], split: str) -> bool:
+    """Return whether there are IDX images of a split among the files.
+
+    >>> has_split([Path("t10k-images-idx3-ubyte")], "test"), has_split([Path("t10k-images-idx3-ubyte")], "train")
+    (True, False)
+    """
+    return any(_set_of(path) in _SETS.get(split, (split,)) for path in paths)
+
+
 def open_idx_folder(folder: Path, split: str) -> NumpyDataset | None:
     """Return the images and labels of a split (`t10k-…` for test), or None if the folder has no IDX files for it.
 
     Raises:
         DataError: if several files fit, or as `open_idx`.
     """
-    found = {entry for entry in visible(folder) if _set_of(entry) in _SETS.get(split, (split,))}
+    found = {entry for entry in visible(folder) if has_split([entry], split)}
     # A packed file beside its unpacked copy holds the same; the unpacked one can be mapped.
     found -= {entry for entry in found if entry.suffix == ".gz" and entry.with_suffix("") in found}
     if not found:

@@ -93,6 +93,16 @@ ROWS = [
 ]
 """One row for each attack, norm and reference."""
 
+SLOW = {
+    ("fab-t", "linf", "standard"),
+    ("fab-t", "linf", "pgd-at"),
+    ("apgd-t", "linf", "standard"),
+    ("apgd-t", "linf", "pgd-at-x1000"),
+    ("square", "l2", "standard"),
+    ("square", "l2", "pgd-at"),
+}
+"""What takes a minute each; `tox -e peers` runs it, everywhere else the attack is compared on the other models."""
+
 
 def behind(own, reference, right, bar):
     """Return in what an attack is behind a reference, one line each; empty if in nothing.
@@ -123,13 +133,23 @@ def label(row):
     return f"{row.ours.partition('/')[2]}-{row.norm}-{row.reference}"
 
 
+def slow(row, model):
+    return pytest.mark.slow if (row.reference, row.norm, model) in SLOW else ()
+
+
 def live_params(bar, norm, eps):
     params = {**bar.live[1], **(bar.l2 if norm == "l2" else {})}
     return params | ({"step_size": 2.5 * eps / 20} if "steps" in params else {})
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("row", ROWS, ids=label)
+@pytest.mark.parametrize(
+    ("row", "model"),
+    [
+        pytest.param(row, model, marks=slow(row, model), id=f"{label(row)}-{model}")
+        for row in ROWS
+        for model in MODELS
+    ],
+)
 def test_as_strong_as_stored(row, model, broken, reference, problem):
     own, other = broken(row.ours, row.params, row.norm, model), reference(row.reference, row.norm, model)
     assert not behind(own, other, len(problem(model).ids), BARS[row.reference])

@@ -39,6 +39,37 @@ def two_classes():
     return TwoClasses
 
 
+class Linear(nn.Module):
+    """Logits w x + b."""
+
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.weight, self.bias = weight, bias
+
+    def forward(self, inputs):
+        return inputs.flatten(1) @ self.weight + self.bias
+
+
+@pytest.fixture
+def linear():
+    return Linear
+
+
+def _linear_problem(classes, size=12, spread=0.1):
+    """Return a linear model, inputs around the middle of the bounds, and labels."""
+    generator = torch.Generator().manual_seed(classes)
+    inputs = 0.5 + spread * (2 * torch.rand(20, size, generator=generator) - 1)
+    weight = torch.randn(size, classes, generator=generator)
+    model = Linear(weight, -(0.5 * weight.sum(0)))
+    return model, inputs, model(inputs).argmax(1)
+
+
+@pytest.fixture
+def linear_problem():
+    """Return a function that makes a linear model of so many classes: see `_linear_problem`."""
+    return _linear_problem
+
+
 @pytest.fixture(scope="session")
 def trained_net():
     """Return (network, inputs, labels): 3 classes with curved boundaries, 8 values an input, all correct."""

@@ -22,6 +22,7 @@ def test_only_the_reference_itself_is_called_autoattack():
     for attack in declared().values():
         assert "AutoAttack" not in attack.summary
         assert ("AutoAttack-style" in attack.caveat) == (attack.name in ("standard", "rand"))
+        assert ("docs/attacks.md" in attack.caveat) == (attack.name in ("standard", "rand"))
 
 
 def test_declaring_imports_nothing_heavy():

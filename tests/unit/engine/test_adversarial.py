@@ -175,6 +175,33 @@ def test_what_is_broken_in_lower_precision_only_is_attacked_again() -> None:
     assert model.autocast is None
 
 
+def searched_in(search: Any, own: torch.dtype | None) -> list[torch.dtype | None]:
+    """Return the precisions in which an attack is let loose on a model that computes in its own."""
+    seen = []
+
+    class Watching(Toy):
+        def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: Any, keys: Keys) -> AttackResult:
+            seen.append(model.autocast)
+            return super().run(model, inputs, labels, threat_model, keys)
+
+    keys = Keys(seed=0, stream="t/toy", version=1, ids=torch.tensor([10]))
+    attack = Watching(lambda inputs: inputs + 0.08)
+    setup = Assault(attack=attack, name="t/toy", threat_model=THREAT, batch_size=1, search=search)
+    model = Classifier(Coarse(), parse_normalize("none"), autocast=own)
+    attack_samples(setup, model, torch.tensor([[[[0.15]]]]), torch.tensor([0]), keys)
+    return seen
+
+
+def test_a_search_has_the_precision_of_the_run_where_none_is_given() -> None:
+    assert searched_in(None, None) == [None]
+    assert searched_in(None, torch.bfloat16) == [torch.bfloat16]
+
+
+def test_a_search_in_float32_is_one_under_a_run_in_bfloat16_too() -> None:
+    """Float32 sees class 1 at 0.23. To bfloat16 it is class 0 still: the search of the run's own precision follows."""
+    assert searched_in("fp32", torch.bfloat16) == [None, torch.bfloat16]
+
+
 def test_an_ensemble_says_which_member_found_a_candidate() -> None:
     class Ensemble(Toy):
         def run(self, model: Any, inputs: Tensor, labels: Tensor, threat_model: Any, keys: Keys) -> AttackResult:

@@ -25,6 +25,13 @@ def test_precisions_of_cuda_are_refused_on_a_cpu() -> None:
     check_precision("bf16", torch.device("cpu"))
 
 
+def test_the_message_names_what_asked_for_the_precision() -> None:
+    with pytest.raises(ConfigError, match=r"^--precision tf32 needs a CUDA device, this run is on cpu"):
+        check_precision("tf32", torch.device("cpu"))
+    with pytest.raises(ConfigError, match=r"^attacks/pgd: search=fp16 needs a CUDA device, this run is on cpu"):
+        check_precision("fp16", torch.device("cpu"), "attacks/pgd: search=fp16")
+
+
 def test_the_switches_are_set_and_put_back() -> None:
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = False

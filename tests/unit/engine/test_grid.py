@@ -67,10 +67,19 @@ def test_an_attack_states_its_threat_model_and_resolved_parameters(host: Host) -
     )
 
 
+@pytest.mark.parametrize("search", [None, "fp32", "bf16"])
+def test_the_precision_of_a_search_is_named_where_it_is_given(host: Host, search: str | None) -> None:
+    given = f",search={search}" if search else ""
+    found = expand_conditions(config(attack=[f"pgd:eps=0.1{given}"], precision="bf16"), host, SMALL)[1]
+    assert found.search == search
+    assert ("search" in found.text) == (search is not None)
+    assert given in found.text
+
+
 def test_every_canonical_name_reads_back_to_itself(host: Host) -> None:
     given = {
         "perturbation": ["gaussian-noise:severity=1.5", "contrast:severity=2"],
-        "attack": ["pgd:eps=0.1", "fgsm:eps=3/255"],
+        "attack": ["pgd:eps=0.1", "fgsm:eps=3/255", "fgsm:eps=3/255,search=fp32"],
     }
     first = expand_conditions(config(**given), host, SMALL)
     again = {

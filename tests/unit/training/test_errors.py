@@ -30,7 +30,7 @@ from robustkit.errors import ConfigError, DataError, PluginError, RunError
         ({"optimizer": "adma"}, "optimizer: .* 'adam'", ""),
         ({"augment": ["spin"]}, "'flip' or 'crop'", ""),
         ({"validation": 1.0}, "less than 1", ""),
-        ({"validation_split": "train"}, "is what is trained on", "another split"),
+        ({"validation_split": "test"}, "'test' cannot be chosen", "leave the split out"),
         (
             {"trainer": "fcl:patch=99"},
             "basis=patch,patch=99 makes 1 feature of images of 8x8 pixels",
@@ -51,6 +51,13 @@ def test_a_configuration_that_cannot_be_right(
         robustkit.train(lab.config(**change), out=tmp_path / "run")
     assert hint in caught.value.hint
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_trained_on_does_not_validate(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "train.npz").write_bytes((lab.folder / "data.npz").read_bytes())
+    with pytest.raises(ConfigError, match=r"--validation-split train .* is what is trained on") as caught:
+        robustkit.train(lab.config(data=str(tmp_path), validation_split="train"), out=tmp_path / "run")
+    assert "another split" in caught.value.hint
 
 
 @pytest.mark.parametrize(

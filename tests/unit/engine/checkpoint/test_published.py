@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import runpy
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
 
 from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.normalize import parse_normalize
 from robustkit.protocols import CheckpointOptions
+from robustkit_zoo.params import CifarResNetParams
+from robustkit_zoo.resnet_cifar import resnet20
 
 pytestmark = pytest.mark.shared
 UNTRUSTED = CheckpointOptions()
@@ -29,13 +30,10 @@ def _correct(classifier, images, labels, batch=500):
     return int((torch.cat(predictions).numpy() == labels).sum())
 
 
-def test_the_provable_fashion_mnist_network_has_its_published_accuracy(shared_data):
+def test_the_provable_fashion_mnist_network_has_its_published_accuracy(shared_data, root):
     # locuslab/convex_adversarial: clean error 21.73 % on the 10,000 test images.
     opened = open_checkpoint(shared_data / "checkpoints" / "fashion_mnist_provable.pth", UNTRUSTED)
-    net = nn.Sequential(
-        *(nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU()),
-        *(nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10)),
-    )
+    net = runpy.run_path(str(root / "scripts" / "certification" / "wong_kolter.py"))["build"]()
     report = load_into(net, opened)
     assert (report.stripped, report.ignored, report.notes) == ((), (), ())
     folder = shared_data / "fashion-mnist"
@@ -50,39 +48,6 @@ def test_the_provable_fashion_mnist_network_has_its_published_accuracy(shared_da
     assert _correct(Classifier(net, parse_normalize("fashion-mnist")), images, labels) != 7827
 
 
-class _Block(nn.Module):
-    """Two convolutions and a shortcut without parameters (option A of He et al., 2016, section 4.2)."""
-
-    def __init__(self, wide_in, wide, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(wide_in, wide, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(wide)
-        self.conv2 = nn.Conv2d(wide, wide, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(wide)
-        self.stride, self.extra = stride, wide - wide_in
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
-        half = self.extra // 2
-        return functional.relu(y + functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half)))
-
-
-class _ResNet20(nn.Module):
-    """ResNet-20 for CIFAR-10, from the description in He et al. (2016), section 4.2."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*(_Block(16, 16, 1) for _ in range(3)))
-        self.layer2 = nn.Sequential(_Block(16, 32, 2), _Block(32, 32, 1), _Block(32, 32, 1))
-        self.layer3 = nn.Sequential(_Block(32, 64, 2), _Block(64, 64, 1), _Block(64, 64, 1))
-        self.linear = nn.Linear(64, 10)
-
-    def forward(self, x):
-        x = self.layer3(self.layer2(self.layer1(functional.relu(self.bn1(self.conv1(x))))))
-        return self.linear(x.mean((2, 3)))
-
-
 def test_the_cifar10_resnet20_opens_without_a_gpu_and_has_its_known_accuracy(shared_data):
     path = shared_data / "checkpoints" / "resnet20-12fca82f.th"
     # akamaster/pytorch_resnet_cifar10 puts the first 8 digits of the sha256 into the name.
@@ -90,7 +55,7 @@ def test_the_cifar10_resnet20_opens_without_a_gpu_and_has_its_known_accuracy(sha
     opened = open_checkpoint(path, UNTRUSTED)
     assert (opened.unwrapped, list(opened.extras)) == (("state_dict",), ["best_prec1"])
     assert {tensor.device.type for tensor in opened.weights.values()} == {"cpu"}
-    net = _ResNet20()
+    net = resnet20(CifarResNetParams())
     report = load_into(net, opened)
     assert report.stripped == ("module.",)
     assert report.n_parameters == 269_722  # 0.27M in He et al. (2016), table 6; 269722 in the repository's README

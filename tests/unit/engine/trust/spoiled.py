@@ -6,15 +6,21 @@ gradient, or answers as in training.
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from robustkit_zoo.params import SmallCnnParams
+from robustkit_zoo.params import CifarResNetParams, SmallCnnParams
+from robustkit_zoo.resnet_cifar import CifarResNet
 from robustkit_zoo.small_cnn import SmallCnn
+
+SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
+build_provable = runpy.run_path(str(SCRIPTS / "certification" / "wong_kolter.py"))["build"]
 
 
 class Small(SmallCnn):
@@ -28,43 +34,14 @@ class Provable(nn.Sequential):
     """The architecture of locuslab/convex_adversarial for Fashion-MNIST."""
 
     def __init__(self) -> None:
-        super().__init__(
-            *(nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1)),
-            *(nn.ReLU(), nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10)),
-        )
+        super().__init__(*build_provable())
 
 
-class _Block(nn.Module):
-    """Two convolutions and a shortcut without parameters (option A of He et al., 2016, section 4.2)."""
-
-    def __init__(self, wide_in: int, wide: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(wide_in, wide, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(wide)
-        self.conv2 = nn.Conv2d(wide, wide, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(wide)
-        self.stride, self.extra = stride, wide - wide_in
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
-        half = self.extra // 2
-        return functional.relu(y + functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half)))
-
-
-class Resnet(nn.Module):
-    """ResNet-20 for CIFAR-10, from the description in He et al. (2016), section 4.2."""
+class Resnet(CifarResNet):
+    """ResNet-20 for CIFAR-10."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*(_Block(16, 16, 1) for _ in range(3)))
-        self.layer2 = nn.Sequential(_Block(16, 32, 2), _Block(32, 32, 1), _Block(32, 32, 1))
-        self.layer3 = nn.Sequential(_Block(32, 64, 2), _Block(64, 64, 1), _Block(64, 64, 1))
-        self.linear = nn.Linear(64, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.layer3(self.layer2(self.layer1(functional.relu(self.bn1(self.conv1(x))))))
-        return self.linear(x.mean((2, 3)))
+        super().__init__(3, CifarResNetParams())
 
 
 BASES: dict[str, type[nn.Module]] = {"small": Small, "provable": Provable, "resnet": Resnet}
