@@ -144,11 +144,7 @@ def live_params(bar, norm, eps):
 
 @pytest.mark.parametrize(
     ("row", "model"),
-    [
-        pytest.param(row, model, marks=slow(row, model), id=f"{label(row)}-{model}")
-        for row in ROWS
-        for model in MODELS
-    ],
+    [pytest.param(row, model, marks=slow(row, model), id=f"{label(row)}-{model}") for row in ROWS for model in MODELS],
 )
 def test_as_strong_as_stored(row, model, broken, reference, problem):
     own, other = broken(row.ours, row.params, row.norm, model), reference(row.reference, row.norm, model)
