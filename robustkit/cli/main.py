@@ -51,7 +51,7 @@ Exit codes:
   1    a gate failed (--fail-under, --fail-on-regression), or an adversarial example does not hold
   2    wrong usage, configuration, data or checkpoint
   3    a plugin or the environment failed
-  4    finished, but some cells failed
+  4    finished, but some cells failed, or could not be compared under a gate
   130  interrupted; --resume continues
 """
 
