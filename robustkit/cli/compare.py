@@ -10,6 +10,7 @@ import click
 
 from robustkit.cli.options import json_option
 from robustkit.errors import ConfigError
+from robustkit.texts import printable
 
 if TYPE_CHECKING:
     from robustkit.analysis.paired.line import Line
@@ -103,17 +104,20 @@ def _out(text: str | None, force: bool) -> Path | None:
 
 
 def _say(pairs: list[Pair], worse: list[list[Line]], margin: float | None, out: Path | None) -> None:
+    said = []
     for pair, found in zip(pairs, worse, strict=True):
-        for note in pair.notes:
-            click.echo(f"robustkit: note: {note}", err=True)
-        for line in found:
-            what = f"{pair.second.label} · {line.title}: {line.difference:+.4f}"
-            click.echo(f"robustkit: regression: {what}, more than {margin:g} below {pair.first.label}", err=True)
+        first, second = pair.first.label, pair.second.label
+        said += [f"note: {note}" for note in pair.notes]
+        said += [
+            f"regression: {second} · {line.title}: {line.difference:+.4f}, more than {margin:g} below {first}"
+            for line in found
+        ]
         if margin is not None and pair.missing:
-            count = f"{len(pair.missing)} condition(s) of {pair.first.label}"
-            click.echo(f"robustkit: {count} could not be compared, so a regression there would not be seen", err=True)
-    if out is not None:
-        click.echo(f"robustkit: all differences are in {out}", err=True)
+            count = f"{len(pair.missing)} condition(s) of {first}"
+            said.append(f"{count} could not be compared, so a regression there would not be seen")
+    said += [f"all differences are in {out}"] if out is not None else []
+    for each in said:
+        click.echo(f"robustkit: {printable(each)}", err=True)
 
 
 def _code(pairs: list[Pair], worse: list[list[Line]], margin: float | None) -> int:

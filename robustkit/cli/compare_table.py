@@ -98,7 +98,7 @@ def _metrics(lines: tuple[Line, ...]) -> str:
             _share(line.first),
             _share(line.second),
             _difference(line),
-            line.note or line.method,
+            "; ".join(filter(None, (line.method, line.note))),
         )
         for line in shown
     ]

@@ -48,7 +48,14 @@ def _line(first: Aligned, second: Aligned, condition: Condition, metric: str) ->
     columns = [side.column(condition.text, each, metric) for side, each in zip((first, second), seeds, strict=True)]
     if columns[0] is not None and columns[1] is not None:
         return _by_sample(line, columns[0], columns[1])
-    return _by_value(line, first, second, seeds)
+    sides = [
+        [_rows(member, line, each) for member in side.members]
+        for side, each in zip((first, second), seeds, strict=True)
+    ]
+    found = _by_value(line, sides, whole=first.whole and second.whole)
+    doubtful = any(row.get("status") == "unreliable" for side in sides for rows in side for row in rows)
+    said = "unreliable for one side at least: its run says why"
+    return replace(found, note="; ".join(filter(None, (said, found.note)))) if doubtful else found
 
 
 def _seeds(side: Aligned, condition: str, metric: str) -> set[int]:
@@ -72,17 +79,19 @@ def _by_sample(line: Line, first: NDArray[np.float64], second: NDArray[np.float6
     return replace(line, low=ends[0], high=ends[1], method=method)
 
 
-def _by_value(line: Line, first: Aligned, second: Aligned, seeds: Sequence[Collection[int]]) -> Line:
-    """Return the difference of two numbers of the results table."""
-    sides = [
-        [_rows(member, line, each) for member in side.members]
-        for side, each in zip((first, second), seeds, strict=True)
-    ]
+def _by_value(line: Line, sides: Sequence[Sequence[list[dict[str, Any]]]], whole: bool) -> Line:
+    """Return the difference of two numbers of the results table.
+
+    Args:
+        line: what is known so far.
+        sides: by side and model, the rows under each seed.
+        whole: whether both sides saw the same samples and no others.
+    """
     values = [[float(np.mean([row["value"] for row in rows])) for rows in side] for side in sides]
     one, two = (float(np.mean(each)) for each in values)
     everything = [row for side in sides for rows in side for row in rows]
     line = replace(line, n=min(row["n"] for row in everything), first=one, second=two)
-    if reason := _incomparable(first, second, everything):
+    if reason := _incomparable(everything, whole):
         return replace(line, note=reason)
     ends, method, note = _ends(sides, values)
     return replace(line, difference=two - one, low=ends[0], high=ends[1], method=method, note=note)
@@ -93,12 +102,12 @@ def _rows(member: Member, line: Line, seeds: Collection[int]) -> list[dict[str, 
     return [found[seed] for seed in sorted(seeds)]
 
 
-def _incomparable(first: Aligned, second: Aligned, rows: Sequence[Mapping[str, Any]]) -> str:
+def _incomparable(rows: Sequence[Mapping[str, Any]], whole: bool) -> str:
     """Return why two numbers may not be subtracted, or nothing."""
     specs = sorted({str(row.get("spec") or "") for row in rows})
     if len(specs) > 1:
         return f"computed in different ways ({' | '.join(each or 'unstated' for each in specs)}): no difference"
-    if not (first.whole and second.whole):
+    if not whole:
         return "the runs' samples differ, and the metric is no mean over stored numbers: no difference"
     return ""
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from robustkit.analysis.comparison.conditions import Condition, by_family
 from robustkit.analysis.paired.samples import Aligned
 from robustkit.analysis.paired.sides import Side
+from robustkit.store.checks import CHECKS, checks_from_plain
 
 ENOUGH_SEEDS = 5
 """Training seeds a side that a claim about a method should rest on."""
@@ -33,9 +34,23 @@ def remarks(
     notes += [
         f"run {run.name} has {len(run.manifest['failures'])} failure(s)" for run in runs if run.manifest["failures"]
     ]
+    notes += _distrusted(named, sides)
     notes += _same_model(named, sides) + _samples(named, sides) + _conditions(named, sides, conditions, shared)
     notes += [f"metrics that one side alone has: {', '.join(lone)}"] if lone else []
     return notes + _seeds(named, sides)
+
+
+def _distrusted(named: tuple[Side, Side], sides: tuple[Aligned, Aligned]) -> list[str]:
+    """Return which trust checks a side has failed: its numbers may not be what they seem."""
+    notes = []
+    for each, side in zip(named, sides, strict=True):
+        models = {member.evaluations[0].model for member in side.members}
+        failed = [check for check in checks_from_plain(each.run.manifest.get("checks", [])) if check.status == "fail"]
+        titles = dict.fromkeys(CHECKS[check.id][0] for check in failed if not check.model or check.model in models)
+        notes += (
+            [f"{each.label} failed trust checks ({', '.join(titles)}): 'robustkit show' says more"] if titles else []
+        )
+    return notes
 
 
 def _same_model(named: tuple[Side, Side], sides: tuple[Aligned, Aligned]) -> list[str]:

@@ -85,6 +85,12 @@ def test_what_cannot_be_given_is_explained(compare, rows, said):
     assert said in lines["m/x"].note
 
 
+def test_what_one_run_calls_unreliable_is_called_so_here(compare):
+    lines, _ = compare(row("a", "m/x", 1.0, 0.0, 2.0, status="unreliable"), row("b", "m/x", 2.0, 1.0, 3.0, status="ok"))
+    assert lines["m/x"].note.startswith("unreliable")
+    assert lines["m/x"].method == "unpaired"
+
+
 def test_numbers_on_different_samples_are_not_subtracted(make_run):
     rows = [row("net", "metrics/ece", 0.1, 0.0, 0.2), row("net", "metrics/nll", float(NLL["a"].mean()))]
     first = with_nll(make_run({"net": {"clean": [1] * 50}}, name="a", rows=rows), {"net": NLL["a"]})

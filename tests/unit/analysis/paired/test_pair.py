@@ -197,6 +197,15 @@ def test_an_unfinished_run_says_so_first(make_run):
     assert "is not finished" in pair.notes[0]
 
 
+def test_failed_trust_checks_of_either_side_are_named_and_others_are_not(make_run):
+    failed = {"id": "zero-gradient", "status": "fail", "model": "b"}
+    run = make_run({name: {"clean": [1] * 4} for name in "abc"}, checks=[failed, {**failed, "status": "warn"}])
+    (with_b,) = compare_paired([f"{run}/a", f"{run}/b"])
+    assert any(note.startswith("b failed trust checks (non-zero input gradient)") for note in with_b.notes)
+    (without,) = compare_paired([f"{run}/a", f"{run}/c"])
+    assert not any("trust" in note for note in without.notes)
+
+
 def test_a_model_that_is_compared_with_itself_is_noted(make_run):
     same = {"net": {"identity": {"weights": "w"}}}
     runs = [str(make_run({"net": {"clean": [1] * 4}}, name=name, facts=same)) for name in "ab"]
