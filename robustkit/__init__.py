@@ -86,7 +86,24 @@ _PUBLIC = {
     "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
     "robustkit.store.atomic": ("write_atomically",),
     "robustkit.store.examples": ("Examples", "read_examples"),
-    "robustkit.analysis.statistics.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
+    "robustkit.analysis.paired.pair": ("Pair", "compare_paired"),
+    "robustkit.analysis.paired.line": ("Line",),
+    "robustkit.analysis.statistics.adjustment": ("benjamini_hochberg", "holm"),
+    "robustkit.analysis.statistics.equivalence": ("Equivalence", "tost_paired"),
+    "robustkit.analysis.statistics.front_membership": ("front_membership",),
+    "robustkit.analysis.statistics.hypervolume": ("Hypervolume", "bootstrap_hypervolume", "hypervolume"),
+    "robustkit.analysis.statistics.intervals": (
+        "bootstrap_draws",
+        "bootstrap_interval",
+        "mean_interval",
+        "wilson_interval",
+    ),
+    "robustkit.analysis.statistics.mcnemar": ("mcnemar_p",),
+    "robustkit.analysis.statistics.paired_proportions": ("newcombe_interval",),
+    "robustkit.analysis.statistics.power": ("mcnemar_detectable", "mean_detectable"),
+    "robustkit.analysis.statistics.seeds": ("SeedDifference", "hierarchical_draws", "seed_difference"),
+    "robustkit.analysis.statistics.sign_flip": ("SignFlip", "sign_flip"),
+    "robustkit.analysis.statistics.unpaired": ("square_and_add",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
@@ -95,6 +112,9 @@ __all__ = [*sorted(_HOME), "PLUGIN_API", "__version__"]  # noqa: PLE0604 - the n
 if TYPE_CHECKING:
     from robustkit.analysis.corruption.baseline import TableBaseline as TableBaseline
     from robustkit.analysis.corruption.baseline import read_baseline as read_baseline
+    from robustkit.analysis.paired.line import Line as Line
+    from robustkit.analysis.paired.pair import Pair as Pair
+    from robustkit.analysis.paired.pair import compare_paired as compare_paired
     from robustkit.analysis.report.load import load_report as load_report
     from robustkit.analysis.spec_json import spec_from_json as spec_from_json
     from robustkit.analysis.spec_json import spec_to_json as spec_to_json
@@ -110,9 +130,28 @@ if TYPE_CHECKING:
     from robustkit.analysis.specs import TableCell as TableCell
     from robustkit.analysis.specs import TableColumn as TableColumn
     from robustkit.analysis.specs import TableSpec as TableSpec
+    from robustkit.analysis.statistics.adjustment import benjamini_hochberg as benjamini_hochberg
+    from robustkit.analysis.statistics.adjustment import holm as holm
+    from robustkit.analysis.statistics.equivalence import Equivalence as Equivalence
+    from robustkit.analysis.statistics.equivalence import tost_paired as tost_paired
+    from robustkit.analysis.statistics.front_membership import front_membership as front_membership
+    from robustkit.analysis.statistics.hypervolume import Hypervolume as Hypervolume
+    from robustkit.analysis.statistics.hypervolume import bootstrap_hypervolume as bootstrap_hypervolume
+    from robustkit.analysis.statistics.hypervolume import hypervolume as hypervolume
+    from robustkit.analysis.statistics.intervals import bootstrap_draws as bootstrap_draws
     from robustkit.analysis.statistics.intervals import bootstrap_interval as bootstrap_interval
     from robustkit.analysis.statistics.intervals import mean_interval as mean_interval
     from robustkit.analysis.statistics.intervals import wilson_interval as wilson_interval
+    from robustkit.analysis.statistics.mcnemar import mcnemar_p as mcnemar_p
+    from robustkit.analysis.statistics.paired_proportions import newcombe_interval as newcombe_interval
+    from robustkit.analysis.statistics.power import mcnemar_detectable as mcnemar_detectable
+    from robustkit.analysis.statistics.power import mean_detectable as mean_detectable
+    from robustkit.analysis.statistics.seeds import SeedDifference as SeedDifference
+    from robustkit.analysis.statistics.seeds import hierarchical_draws as hierarchical_draws
+    from robustkit.analysis.statistics.seeds import seed_difference as seed_difference
+    from robustkit.analysis.statistics.sign_flip import SignFlip as SignFlip
+    from robustkit.analysis.statistics.sign_flip import sign_flip as sign_flip
+    from robustkit.analysis.statistics.unpaired import square_and_add as square_and_add
     from robustkit.components import Attack as Attack
     from robustkit.components import Baseline as Baseline
     from robustkit.components import Component as Component

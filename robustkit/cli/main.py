@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("robustkit.cli.demo:command", "Evaluate bundled checkpoints and write a report, offline."),
     "verify": ("robustkit.cli.verify:command", "Check the stored adversarial examples of a run anew."),
     "show": ("robustkit.cli.show:command", "Summarise a run, or draw what perturbations do."),
+    "compare": ("robustkit.cli.compare:command", "Compare models sample by sample, with tests."),
     "report": ("robustkit.cli.report:command", "Write figures, tables and a page from runs."),
     "plot": ("robustkit.cli.plot:command", "Draw one figure for a paper."),
     "init": ("robustkit.cli.init:command", "Write a commented robustkit.toml."),
@@ -40,17 +41,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SECTIONS = {
     "Train": ("train",),
     "Evaluate": ("eval", "verify", "corrupt", "demo", "show", "init"),
-    "Report": ("report", "plot"),
+    "Report": ("compare", "report", "plot"),
     "Extend": ("list", "describe", "plugins", "doctor", "new-plugin"),
 }
 
 EPILOG = """\b
 Exit codes:
   0    done
-  1    a gate failed (--fail-under), or an adversarial example does not hold
+  1    a gate failed (--fail-under, --fail-on-regression), or an adversarial example does not hold
   2    wrong usage, configuration, data or checkpoint
   3    a plugin or the environment failed
-  4    finished, but some cells failed
+  4    finished, but some cells failed, or could not be compared under a gate
   130  interrupted; --resume continues
 """
 

@@ -323,7 +323,7 @@ def test_a_baseline_that_is_none_is_an_error(robustkit: Any, corrupted: Path, ru
     (tmp_path / "t.toml").write_text("errors = 3")
     robustkit("report", corrupted, "--baseline", "t.toml").assert_error(2, "expected a table 'errors'")
     robustkit("report", corrupted, "--baseline", "alexnet-imagenet").assert_error(2, "--baseline", "alexnet-imagenet-c")
-    robustkit("report", corrupted, "--baseline", f"{corrupted}:net").assert_error(2, "--baseline: ", "RUN/MODEL")
+    robustkit("report", corrupted, "--baseline", f"{corrupted}:nat").assert_error(2, "no model 'nat'", "net")
     robustkit("report", corrupted, "--baseline", "").assert_error(2, "--baseline: ''", "RUN/MODEL")
     robustkit("report", corrupted, "--baseline", corrupted / "nat").assert_error(2, "no model 'nat'", "net")
     robustkit("report", run, "--baseline", "alexnet-imagenet-c").assert_error(2, "nothing to divide", "severity=1..5")

@@ -43,6 +43,7 @@ print("\\n" + json.dumps([code, [name for name in {HEAVY!r} if name in sys.modul
         ["eval", "--help"],
         ["train", "--help"],
         ["report", "--help"],
+        ["compare", "--help"],
         ["show", "--help"],
         ["new-plugin", "--help"],
         ["doctor"],

@@ -79,7 +79,7 @@ def _compare(pairs: Sequence[tuple[Run, str]]) -> Comparison:
         metrics=_metrics(teams),
         failures=sum(len(each.manifest["failures"]) for each in distinct),
         unfinished=tuple(each.unfinished for each in distinct if each.unfinished),
-        notes=(*renamed, *dropped, *unshared, *_differences(pairs)),
+        notes=(*renamed, *dropped, *unshared, *run_differences(pairs)),
         caveats=_caveats(teams),
         metric_caveats={
             name: facts["caveat"]
@@ -253,7 +253,7 @@ def _bounds(member: Member, condition: str, metric: str) -> tuple[float, float]:
     return (-np.inf if low is None else low, np.inf if high is None else high)
 
 
-def _differences(pairs: Sequence[tuple[Run, str]]) -> list[str]:
+def run_differences(pairs: Sequence[tuple[Run, str]]) -> list[str]:
     """Return what else than the models differs between merged runs."""
     notes = []
     for key, what in (("precision", "arithmetic"), ("backend", "device"), ("view", "view")):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from robustkit.analysis.comparison.named import split_run
 from robustkit.analysis.comparison.runs import Run, read_runs
 from robustkit.analysis.corruption.error import SEVERITIES
 from robustkit.errors import ConfigError, DataError
@@ -95,28 +96,27 @@ def read_baseline(path: str | Path) -> TableBaseline:
 
 
 def open_run_baseline(text: str) -> RunBaseline | None:
-    """Return the model that `RUN` or `RUN/MODEL` names, or None where no part of the text is a run folder.
+    """Return the model that `RUN`, `RUN/MODEL` or `RUN:MODEL` names, or None where no part of it is a run folder.
 
     Raises:
         ConfigError: the run has no such model, or several of which none is named.
         DataError: the run cannot be read.
     """
-    path = Path(text)
-    for folder in (path, *path.parents):
-        if (folder / "manifest.json").is_file():
-            (run,) = read_runs([folder])
-            return RunBaseline(run=run, model=_model(run, text, path.relative_to(folder).as_posix()))
-    return None
+    found = split_run(text)
+    if found is None:
+        return None
+    (run,) = read_runs([found[0]])
+    return RunBaseline(run=run, model=_model(run, text, found[1]))
 
 
 def _model(run: Run, text: str, wanted: str) -> str:
     models: list[str] = list(run.manifest["models"])
     if wanted in models:
         return wanted
-    if wanted == "." and len(models) == 1:
+    if not wanted and len(models) == 1:
         return models[0]
     hint = f"name one: {', '.join(f'{run.folder.path}/{model}' for model in models[:4])}"
-    if wanted == ".":
+    if not wanted:
         raise ConfigError(f"--baseline: the run {text} has {len(models)} models", hint)
     near = did_you_mean(wanted, models)
     raise ConfigError(f"--baseline: the run {run.folder.path} has no model '{wanted}'", near or hint)

@@ -1,4 +1,4 @@
-"""Intervals at 95 % for a proportion, a mean, a difference of means, and any statistic of resampled data."""
+"""Intervals for a proportion, a mean, a difference of means, and any statistic of resampled data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _BLOCK = 1 << 20  # counts drawn at once: 8 MiB, about what a processor's cache 
 _KEPT = 1 << 26  # counts that are kept for the next interval: 64 MiB
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a proportion, (low, high) within [0, 1].
+def wilson_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the score interval of a proportion, (low, high) within [0, 1].
 
     Source: Wilson (1927), without continuity correction.
 
     Args:
         successes: 0..n.
         n: number of independent trials, at least 1.
+        level: how often the interval is to cover the proportion, between 0 and 1.
 
     Raises:
         DataError: the counts are not 0 <= successes <= n with n >= 1.
@@ -38,15 +39,24 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
             f"expected 0 <= successes <= n and n >= 1, got successes={successes}, n={n}",
             "an interval of a proportion needs at least one sample",
         )
-    # scipy.special, not scipy.stats: the latter takes as long to import as half of torch.
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + LEVEL) / 2))
+    z = normal_quantile(level)
     share, weight = successes / n, n / (n + z**2)
     centre = weight * share + (1 - weight) / 2
     half = weight * z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # Exact at the ends, where rounding would put the proportion itself a hair outside.
     return (centre - half if successes else 0.0), (centre + half if successes < n else 1.0)
+
+
+def normal_quantile(level: float) -> float:
+    """Return how many standard errors a two-sided normal interval of this level reaches to either side.
+
+    >>> round(normal_quantile(0.95), 6)
+    1.959964
+    """
+    # scipy.special, not scipy.stats: the latter takes as long to import as half of torch.
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + level) / 2))
 
 
 def mean_interval(values: ArrayLike) -> tuple[float | None, float | None]:
@@ -128,6 +138,29 @@ def bootstrap_interval(
     >>> bootstrap_interval(lambda counts: counts @ values / len(values), len(values))
     (1.5, 6.5)
     """
+    values = bootstrap_draws(statistic, n, resamples=resamples, seed=seed)
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_draws(
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int, *, resamples: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return the values of a statistic in every resample, (R, …), of which `bootstrap_interval` takes the quantiles.
+
+    Args:
+        statistic: maps (R, n) counts to (R, …) values; several quantities together see the same resamples.
+        n: number of independent units, at least 1.
+        resamples: number of bootstrap samples, at least 1.
+        seed: of the generator.
+
+    Raises:
+        DataError: `n` or `resamples` is below 1.
+
+    >>> draws = bootstrap_draws(lambda counts: counts @ np.array([[1.0, 2.0], [3.0, 4.0]]) / 2, 2, resamples=5)
+    >>> draws.shape, bool(np.all(draws[:, 1] - draws[:, 0] == 1))
+    ((5, 2), True)
+    """
     if n < 1 or resamples < 1:
         raise DataError(
             f"expected n >= 1 and resamples >= 1, got n={n}, resamples={resamples}",
@@ -135,9 +168,7 @@ def bootstrap_interval(
         )
     drawn = (n, resamples, seed, max(1, _BLOCK // n))
     blocks: Iterable[NDArray[Any]] = _kept_counts(*drawn) if n * resamples <= _KEPT else _draw_counts(*drawn)
-    values = np.concatenate([statistic(counts.astype(np.float64)) for counts in blocks])
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return np.concatenate([statistic(counts.astype(np.float64)) for counts in blocks])
 
 
 def _draw_counts(n: int, resamples: int, seed: int, rows: int) -> Iterator[NDArray[Any]]:

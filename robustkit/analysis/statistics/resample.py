@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_interval
+from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_draws
 
 RESAMPLES = 1000
 SEED = 0
@@ -24,12 +24,8 @@ def bootstrap_means(vectors: Sequence[NDArray[np.float64]]) -> list[tuple[float,
     if not vectors:
         return []
     stacked = np.stack(vectors, axis=1)
-    means: list[NDArray[np.float64]] = []
-
-    def statistic(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        means.append(counts @ stacked / len(stacked))
-        return means[-1][:, 0]
-
-    bootstrap_interval(statistic, len(stacked), resamples=RESAMPLES, seed=SEED)
-    ends = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    means = bootstrap_draws(
+        lambda counts: counts @ stacked / len(stacked), len(stacked), resamples=RESAMPLES, seed=SEED
+    )
+    ends = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return [(float(low), float(high)) for low, high in ends.T]

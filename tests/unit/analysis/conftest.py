@@ -57,7 +57,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Return a function that writes a run: `correct[model][condition]` has a 1 for each sample that was right.
 
     A condition may end in `@SEED`. `facts` are the manifest's entries of single models, `rows` further results,
-    `changes` other entries of the manifest.
+    `ids` the samples' ids, `changes` other entries of the manifest.
     """
 
     def make(
@@ -68,6 +68,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         rows: Sequence[Mapping[str, Any]] = (),
         records: bool = True,
         results: bool = True,
+        ids: Sequence[int] | None = None,
         **changes: Any,
     ) -> Path:
         folder = RunFolder(tmp_path / name)
@@ -81,7 +82,9 @@ def make_run(tmp_path: Path) -> MakeRun:
                 cells.append({**cell, "key": key_of(name, *cell.values())})
                 if records:
                     before = np.asarray(by_condition.get("clean", [1] * n)) if "eps=" in condition else None
-                    folder.commit_chunk(cells[-1]["key"], 0, records_of(right, before, condition.partition(":")[0]))
+                    found_out = records_of(right, before, condition.partition(":")[0])
+                    found_out |= {} if ids is None else {"id": np.asarray(ids)}
+                    folder.commit_chunk(cells[-1]["key"], 0, found_out)
                 low, high = wilson(int(right.sum()), n)
                 value = {"value": float(right.mean()), "n": n, "ci_low": low, "ci_high": high}
                 found.append({**cell, "metric": "metrics/accuracy", **value})

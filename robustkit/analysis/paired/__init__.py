@@ -1,0 +1,1 @@
+"""Models compared in pairs, sample by sample: differences, their intervals and tests."""
