@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import robustkit
+from robustkit_metrics.calibration.params import ClasswiseEceParams, EceParams
 from robustkit_metrics.params import (
-    EceParams,
     LinearCkaParams,
     RobustAccuracyCurveParams,
     TokenUtilitySensitivityParams,
@@ -49,8 +49,8 @@ _METRICS = (
     ),
     robustkit.Metric(
         name="ece",
-        summary="expected calibration error of the top label, equal-width bins",
-        target="robustkit_metrics.ece:Ece",
+        summary="expected calibration error of the top label",
+        target="robustkit_metrics.calibration.ece:Ece",
         params=EceParams,
         higher_is_better=False,
         bounds=(0.0, 1.0),
@@ -122,6 +122,17 @@ _METRICS = (
         tags=("similarity",),
         citation="Kornblith et al. (2019), Similarity of neural network representations revisited; "
         "unbiased by Song et al. (2012), Feature selection via dependence maximization",
+    ),
+    robustkit.Metric(
+        name="classwise-ece",
+        summary="calibration error of the probabilities of every class, mean over classes",
+        target="robustkit_metrics.calibration.classwise_ece:ClasswiseEce",
+        params=ClasswiseEceParams,
+        higher_is_better=False,
+        bounds=(0.0, 1.0),
+        needs=frozenset({"logits"}),
+        tags=("calibration",),
+        citation="Kull et al. (2019), Beyond temperature scaling",
     ),
 )
 

@@ -48,10 +48,19 @@ def test_first_party_metrics_keep_the_contract(entry, check):
     check(lambda: HOST.build(entry, {}), entry.component)
 
 
-@pytest.mark.parametrize("bins", [1, 2, 100])
-def test_ece_keeps_the_contract_with_other_numbers_of_bins(bins):
-    entry = HOST.catalog.find("metric", "metrics/ece")
-    check_metric(lambda: HOST.build(entry, {"bins": bins}), entry.component)
+OTHER = [
+    *(("ece", {"bins": bins}) for bins in (1, 2, 100)),
+    ("ece", {"binning": "equal-mass", "bins": 7}),
+    ("ece", {"norm": "l2", "edge": "left"}),
+    ("ece", {"norm": "max", "binning": "equal-mass", "edge": "left"}),
+    ("ece", {"norm": "l2", "debiased": True, "bins": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), OTHER, ids=str)
+def test_first_party_metrics_keep_the_contract_with_other_parameters(name, params):
+    entry = HOST.catalog.find("metric", f"metrics/{name}")
+    check_metric(lambda: HOST.build(entry, params), entry.component)
 
 
 def test_the_first_party_metrics_are_found():

@@ -19,6 +19,8 @@ OTHER = [
     ("token-utility-sensitivity", {"perturb": "mask", "replacement": "…", "layer": "embedding"}),
     ("linear-cka", {"layers": "[14]"}),
     ("linear-cka", {"widest": 5}),
+    ("classwise-ece", {"bins": 4, "norm": "l2"}),
+    ("classwise-ece", {"norm": "max", "edge": "left"}),
 ]
 
 
