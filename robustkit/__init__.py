@@ -51,6 +51,7 @@ _PUBLIC = {
         "TrainingBatch",
     ),
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
+    "robustkit.names": ("did_you_mean",),
     "robustkit.host": ("Host", "load_host"),
     "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
@@ -200,6 +201,7 @@ if TYPE_CHECKING:
     from robustkit.hookspecs import hookimpl as hookimpl
     from robustkit.host import Host as Host
     from robustkit.host import load_host as load_host
+    from robustkit.names import did_you_mean as did_you_mean
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params
     from robustkit.perturbing import perturb as perturb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import robustkit
 from robustkit_metrics.calibration.params import ClasswiseEceParams, EceParams
+from robustkit_metrics.groups.params import TailRecallParams, WorstGroupParams
 from robustkit_metrics.params import (
     LinearCkaParams,
     RobustAccuracyCurveParams,
@@ -133,6 +134,34 @@ _METRICS = (
         needs=frozenset({"logits"}),
         tags=("calibration",),
         citation="Kull et al. (2019), Beyond temperature scaling",
+    ),
+    robustkit.Metric(
+        name="worst-group",
+        summary="accuracy of the worst of the groups that a file names, and of each",
+        target="robustkit_metrics.groups.worst_group:WorstGroup",
+        params=WorstGroupParams,
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+        citation="Sagawa et al. (2020), Distributionally robust neural networks for group shifts",
+    ),
+    robustkit.Metric(
+        name="worst-class",
+        summary="recall of the worst class, and of each",
+        target="robustkit_metrics.groups.worst_class:WorstClass",
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+    ),
+    robustkit.Metric(
+        name="tail-recall",
+        summary="macro recall of classes with many, some and few training samples",
+        target="robustkit_metrics.groups.tail_recall:TailRecall",
+        params=TailRecallParams,
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+        citation="Liu et al. (2019), Large-scale long-tailed recognition in an open world",
     ),
 )
 

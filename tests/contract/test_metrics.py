@@ -22,13 +22,29 @@ ENTRIES = [
 ]
 
 
-WITH_PARTS = ("metrics/robust-accuracy-curve",)
+WITH_PARTS = (
+    "metrics/robust-accuracy-curve",
+    "metrics/worst-group",
+    "metrics/worst-class",
+    "metrics/tail-recall",
+)
+FILES = {"metrics/worst-group": "groups", "metrics/tail-recall": "counts"}
+"""The parameter that names a file."""
+
+
+@pytest.fixture
+def files(tmp_path):
+    groups, counts = tmp_path / "groups.csv", tmp_path / "counts.json"
+    groups.write_text("id,group\n" + "".join(f"{each},{'ab'[each % 7 > 3]}\n" for each in range(60)))
+    counts.write_text("[500, 50, 5, 5]")
+    return {"groups": str(groups), "counts": str(counts)}
 
 
 @pytest.mark.parametrize("name", WITH_PARTS)
-def test_first_party_metrics_with_parts_keep_the_contract(name):
+def test_first_party_metrics_with_parts_keep_the_contract(name, files):
     entry = HOST.catalog.find("metric", name)
-    check_metric(lambda: HOST.build(entry, {}), entry.component)
+    params = {FILES[name]: files[FILES[name]]} if name in FILES else {}
+    check_metric(lambda: HOST.build(entry, params), entry.component)
 
 
 def test_records_under_attack_are_those_that_the_store_writes_and_eps():

@@ -13,7 +13,7 @@ import robustkit_metrics
 
 DECLARED = {metric.name: metric for metric in robustkit_metrics.robustkit_metrics()}
 RECORD_METRICS = {name: metric for name, metric in DECLARED.items() if metric.reads_records}
-METRICS = {name: metric for name, metric in RECORD_METRICS.items() if metric.on == "every"}
+METRICS = {name: metric for name, metric in RECORD_METRICS.items() if metric.default and metric.on == "every"}
 MODEL_METRICS = {name: metric for name, metric in DECLARED.items() if name not in RECORD_METRICS}
 COLUMNS = {"accuracy": "label", "nll": "nll", "brier": "brier", "ece": "confidence"}
 
@@ -30,12 +30,16 @@ def test_it_declares_the_four_default_metrics():
         "brier": (False, (0.0, 2.0)),
         "ece": (False, (0.0, 1.0)),
     }
-    assert all(metric.default for metric in METRICS.values())
 
 
-def test_it_declares_two_metrics_of_cells_under_attack():
-    found = {name: (each.on, each.default) for name, each in RECORD_METRICS.items() if name not in METRICS}
-    assert found == {"attack-success-rate": ("attacked", True), "robust-accuracy-curve": ("attacked", False)}
+def test_it_declares_further_metrics_of_records():
+    assert {name: (each.on, each.default) for name, each in RECORD_METRICS.items() if name not in METRICS} == {
+        "attack-success-rate": ("attacked", True),
+        "robust-accuracy-curve": ("attacked", False),
+        "worst-group": ("every", False),
+        "worst-class": ("every", False),
+        "tail-recall": ("every", False),
+    }
 
 
 def test_it_declares_the_metrics_that_need_the_model():
