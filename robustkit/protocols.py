@@ -122,6 +122,9 @@ class RecordMetric(Protocol):
     def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate | Mapping[str, Estimate]:
         """Return the estimate, or several by name: the result's row is then called `METRIC@NAME`.
 
+        The names are the same for all records, but for those of the form `KEY=VALUE`: such an estimate is of the
+        samples that have this value, and may be missing where there are none.
+
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,

@@ -220,6 +220,8 @@ class _Part:
 
     def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate:
         found = self._metric(records)
+        if isinstance(found, Mapping) and self._name not in found and "=" in self._name:
+            return Estimate(value=None, n=0, note=f"undefined: no sample with {self._name}")
         if not isinstance(found, Mapping) or self._name not in found:
             raise AssertionError(f"the estimate '{self._name}' is missing for other records")
         return found[self._name]

@@ -434,6 +434,12 @@ class SometimesOne(Several):
         return found if len(records["id"]) > 1 else {"mean": found["mean"]}
 
 
+class OneByLabel(Several):
+    def __call__(self, records):
+        found = {"mean": super().__call__(records)["mean"]}
+        return {**found, **{f"label={each}": found["mean"] for each in np.unique(records["label"])}}
+
+
 class OneIsWrong(Several):
     def __call__(self, records):
         found = super().__call__(records)
@@ -450,3 +456,4 @@ def test_several_estimates_by_name_are_checked_one_by_one():
         check_metric(OneIsWrong, declare())
     with pytest.raises(AssertionError, match="the estimate 'again' is missing for other records"):
         check_metric(SometimesOne, declare())
+    check_metric(OneByLabel, declare())
