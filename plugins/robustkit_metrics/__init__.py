@@ -163,6 +163,18 @@ _METRICS = (
         tags=("groups",),
         citation="Liu et al. (2019), Large-scale long-tailed recognition in an open world",
     ),
+    robustkit.Metric(
+        name="consistency",
+        summary="whether predictions on degraded inputs are those on the clean ones: flips, churn, kappa",
+        target="robustkit_metrics.consistency.consistency:Consistency",
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        part_bounds={"kappa": (-1.0, 1.0)},
+        needs=frozenset({"records", "clean"}),
+        on="degraded",
+        tags=("consistency",),
+        citation="Cohen (1960), A coefficient of agreement for nominal scales",
+    ),
 )
 
 

@@ -27,6 +27,7 @@ WITH_PARTS = (
     "metrics/worst-group",
     "metrics/worst-class",
     "metrics/tail-recall",
+    "metrics/consistency",
 )
 FILES = {"metrics/worst-group": "groups", "metrics/tail-recall": "counts"}
 """The parameter that names a file."""

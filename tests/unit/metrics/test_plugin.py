@@ -39,6 +39,7 @@ def test_it_declares_further_metrics_of_records():
         "worst-group": ("every", False),
         "worst-class": ("every", False),
         "tail-recall": ("every", False),
+        "consistency": ("degraded", False),
     }
 
 
