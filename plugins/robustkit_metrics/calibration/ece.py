@@ -100,18 +100,18 @@ class Ece:
     def _debiased(self, binned: _Binned) -> robustkit.Estimate:
         n = binned.n
         sums = binned.sums(np.ones(n))
-        alone = int((sums[2] == 1).sum())
+        alone = bool((sums[2] == 1).any())
         if (sums[2] <= 1).all():
             note = "undefined: no bin holds two samples, so none has a variance; take fewer bins"
             return robustkit.Estimate(value=None, n=n, note=note, spec=self.spec)
         square = float(debiased_square(*sums))
         if square < 0:
-            note = f"undefined: without its bias the square of the error is {square:.2g}, as of a calibrated model"
+            note = "undefined: without its bias the square of the error is below 0, as of a calibrated model"
             return robustkit.Estimate(value=None, n=n, note=note, spec=self.spec)
         ends = robustkit.bootstrap_interval(lambda counts: debiased_square(*binned.sums(counts), times=2), n)
         low, high = (sqrt(min(max(end, 0.0), 1.0)) for end in ends)
         value = sqrt(square)
-        note = f"{alone} of {n} samples are alone in their bin, and left out" if alone else ""
+        note = "samples that are alone in their bin are left out" if alone else ""
         return robustkit.Estimate(
             value=value,
             n=n,

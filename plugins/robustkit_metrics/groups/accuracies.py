@@ -110,8 +110,8 @@ def worst_parts(
     low, fewest = float(accuracies[worst]), int(sizes[worst])
     share = float(right.mean())
     name = names[int(grouped.segments.groups[worst])]
-    few = f"; with n = {fewest} that is little to go by" if fewest < FEWEST else ""
-    said = "; ".join(filter(None, [f"worst of {len(sizes)}: {name}{few}", note]))
+    few = f"the worst of {len(sizes)} is {name} with n = {fewest}, little to go by" if fewest < FEWEST else ""
+    said = "; ".join(filter(None, [few, note]))
     expected = chance_worst(sizes, share)
 
     def part(value: float, statistic: Callable[[Floats], Floats], **more: Any) -> robustkit.Estimate:

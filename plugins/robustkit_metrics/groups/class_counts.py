@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import robustkit
-from robustkit_metrics.groups.table import as_index, read_columns
+from robustkit_metrics.groups.index import as_index
 
 _FORM = 'write a JSON list with one count a class, an object such as {"0": 500, "1": 12}, or a CSV file: class,count'
 
@@ -22,9 +22,8 @@ def read_class_counts(path: Path) -> dict[int, int]:
     Raises:
         robustkit.DataError: the file cannot be read, is empty, or an entry is no whole number from 0, or there twice.
     """
-    rows = (
-        _json_rows(path) if path.suffix.lower() == ".json" else zip(*read_columns(path, "class", "count"), strict=True)
-    )
+    columns = None if path.suffix.lower() == ".json" else robustkit.read_columns(path, "class", "count")
+    rows = _json_rows(path) if columns is None else zip(*columns, strict=True)
     counts: dict[int, int] = {}
     for place, (given, count) in enumerate(rows):
         index = as_index(path, "class", place, given)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import robustkit
-from robustkit_metrics.groups.table import as_index, read_columns
+from robustkit_metrics.groups.index import as_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def read_groups(path: Path, column: str) -> GroupFile:
     Raises:
         robustkit.DataError: the file cannot be read, lacks a column or any group, or an id is malformed or there twice.
     """
-    ids, values = read_columns(path, "id", column)
+    ids, values = robustkit.read_columns(path, "id", column)
     found: dict[int, str] = {}
     for place, (given, value) in enumerate(zip(ids, values, strict=True)):
         index = as_index(path, "id", place, given)
