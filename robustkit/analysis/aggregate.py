@@ -27,7 +27,7 @@ class Results:
 
     Attributes:
         rows: one a (model, dataset, condition, seed, metric).
-        intervals: by metric, how its intervals were made.
+        intervals: by metric, and by metric and part as rows have it, how the intervals were made.
         failures: one entry for each metric that failed on a cell.
         notes: what the reader of a row should know: why it has no value, or how far to trust it.
     """
@@ -152,8 +152,9 @@ def _add(
         return
     for metric, estimate in rows.items():
         results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], metric, estimate))
-        if estimate.interval or name not in results.intervals:
-            results.intervals[name] = estimate.interval
+        for key in (name, metric):
+            if estimate.interval or key not in results.intervals:
+                results.intervals[key] = estimate.interval
         if estimate.note:
             facts = {key: cell[key] for key in ("model", "condition", "seed")}
             results.notes.append({**facts, "metric": metric, "note": estimate.note})

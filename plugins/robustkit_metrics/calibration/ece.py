@@ -14,8 +14,8 @@ import robustkit
 from robustkit_metrics.calibration.bins import bin_index, equal_mass_index
 from robustkit_metrics.calibration.error import calibration_error, chance_error, debiased_square
 from robustkit_metrics.calibration.params import EceParams
+from robustkit_metrics.calibration.segments import Segments
 from robustkit_metrics.columns import columns, invalid_note
-from robustkit_metrics.segments import Segments
 
 _ROUNDING = 1e-6  # a float32 softmax may exceed 1 by this much
 FEWEST = 10

@@ -2,65 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import robustkit
-from robustkit_metrics.segments import Segments
 
 Floats = NDArray[np.float64]
+Ends = tuple[float, float]
+
 FEWEST = 10
 """Samples of the worst group below which its accuracy is unreliable: robustkit's choice."""
 
+LEVEL = 0.95
 _DRAWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Grouped:
-    """Samples in groups.
+class GroupCounts:
+    """How many samples of each group there are, and how many of them are right.
 
     Attributes:
-        right: (n,) whether each sample is right, n >= 1.
-        segments: by group.
+        groups: (G,) the groups that have a sample, ascending.
+        sizes: (G,) samples of each, at least 1.
+        rights: (G,) right samples of each.
     """
 
-    right: NDArray[np.bool_]
-    segments: Segments
+    groups: NDArray[Any]
+    sizes: NDArray[np.int64]
+    rights: NDArray[np.int64]
 
     @classmethod
-    def of(cls, right: NDArray[np.bool_], group: NDArray[Any]) -> Grouped:
-        """Return samples with their (n,) groups, sorted: so the bootstrap does not depend on their order."""
-        order = np.lexsort((right, group))
-        return cls(right[order], Segments.of(group[order]))
+    def of(cls, right: NDArray[np.bool_], group: NDArray[Any]) -> GroupCounts:
+        """Return the counts of (n,) samples, n >= 1."""
+        groups, place = np.unique(group, return_inverse=True)
+        sizes = np.bincount(place, minlength=len(groups))
+        return cls(groups, sizes, np.bincount(place[right], minlength=len(groups)))
 
     @property
-    def sizes(self) -> NDArray[np.int64]:
-        """(groups,) samples of each group, none of them 0."""
-        return self.segments.sums(np.ones(len(self.right))).astype(np.int64)
+    def accuracies(self) -> Floats:
+        """(G,) share of right samples of each."""
+        return np.asarray(self.rights / self.sizes)
 
-    @property
-    def rights(self) -> NDArray[np.int64]:
-        """(groups,) right samples of each group."""
-        return self.segments.sums(self.right).astype(np.int64)
+    def intervals(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """Return (G,) lower and (G,) upper ends of Wilson's interval of each accuracy."""
+        from scipy.special import ndtri
 
-    def accuracies(self, counts: NDArray[Any]) -> Floats:
-        """Return (R, groups) accuracies in resamples, whose (R, n) counts are given; NaN where no sample was drawn."""
-        sizes = self.segments.sums(counts)
-        out = np.full(sizes.shape, np.nan)
-        np.divide(self.segments.sums(counts * self.right), sizes, out=out, where=sizes > 0)
-        return out
+        square = float(ndtri((1 + level) / 2)) ** 2
+        share, n = self.accuracies, self.sizes
+        centre = (share + square / (2 * n)) / (1 + square / n)
+        half = np.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+        # Exact at the ends, where rounding would put the share itself a hair outside.
+        low = np.where(self.rights == 0, 0.0, centre - half)
+        return low, np.where(self.rights == n, 1.0, centre + half)
 
-    def interval(self, statistic: Callable[[Floats], Floats]) -> tuple[float | None, float | None]:
-        """Return the percentile bootstrap interval, over samples, of a function from (R, groups) accuracies to (R,).
 
-        (None, None) where a resample leaves nothing to compute the statistic from.
-        """
-        ends = robustkit.bootstrap_interval(lambda counts: statistic(self.accuracies(counts)), len(self.right))
-        return ends if np.isfinite(ends).all() else (None, None)
+def mean_interval_of(counts: GroupCounts) -> Ends:
+    """Return the 95 % interval of the mean accuracy over groups, each with the same weight.
+
+    From Wilson's intervals of the groups, by the method of variance estimates recovery: the squared distances of their
+    ends from the estimates add up as variances do. Unlike a bootstrap it has a width where all groups are at 0 or 1.
+
+    Source: Zou and Donner (2008), Construction of confidence limits about effect measures, section 2.
+
+    >>> low, high = mean_interval_of(GroupCounts(np.array([0]), np.array([50]), np.array([0])))
+    >>> round(low, 6), round(high, 6)
+    (0.0, 0.071348)
+    """
+    low, high = counts.intervals()
+    share, groups = counts.accuracies, len(counts.sizes)
+    below, above = (sqrt(float(np.square(end - share).sum())) / groups for end in (low, high))
+    return max(float(share.mean()) - below, 0.0), min(float(share.mean()) + above, 1.0)
+
+
+def worst_interval(counts: GroupCounts) -> Ends:
+    """Return a 95 % interval of the lowest of the groups' accuracies, whichever group it is.
+
+    The lowest of the lower ends and the lowest of the upper ends of Wilson's intervals, which hold for all groups at
+    once by Sidak's level: then the lowest accuracy is above the one and below each of the others. So it allows for the
+    selection of the minimum. It is cautious, and small groups make it wide: they may be the worst without showing it.
+    (robustkit's choice)
+
+    >>> low, high = worst_interval(GroupCounts(np.array([0]), np.array([100]), np.array([76])))
+    >>> round(low, 6), round(high, 6)
+    (0.667677, 0.833087)
+    """
+    low, high = counts.intervals(LEVEL ** (1 / len(counts.sizes)))
+    return float(low.min()), float(high.min())
 
 
 def chance_worst(sizes: NDArray[np.int64], share: float) -> float:
@@ -91,9 +123,9 @@ def worst_parts(
 ) -> dict[str, robustkit.Estimate]:
     """Return the worst group's accuracy, what it lacks to the mean over groups, that mean, and each group's accuracy.
 
-    Intervals: Wilson's for each group; for the rest the percentile bootstrap over samples, in which each resample has
-    a worst group of its own. As the minimum is biased downward, so is its interval; `chance` says by how much equally
-    accurate groups of these sizes would differ.
+    See `worst_interval` and `mean_interval_of`; the interval of the gap joins the two as their variances would, as if
+    they were independent, which makes it wide. `chance` of the worst and of the gap is what they would be were all
+    groups equally accurate: a minimum is below the mean even then.
 
     Args:
         right: (n,) whether each sample is right; n >= 1.
@@ -103,47 +135,54 @@ def worst_parts(
         spec: what exactly was computed.
         note: what else is to be said of all of it.
     """
-    grouped = Grouped.of(right, group)
-    sizes, rights = grouped.sizes, grouped.rights
-    accuracies = rights / sizes
-    worst, mean = int(accuracies.argmin()), float(accuracies.mean())
-    low, fewest = float(accuracies[worst]), int(sizes[worst])
+    counts = GroupCounts.of(right, group)
+    accuracies, place = counts.accuracies, int(counts.accuracies.argmin())
+    worst, mean, fewest = float(accuracies[place]), float(accuracies.mean()), int(counts.sizes[place])
+    name = names[int(counts.groups[place])]
+    few = f"the worst of {len(accuracies)} is {name} with n = {fewest}, little to go by" if fewest < FEWEST else ""
     share = float(right.mean())
-    name = names[int(grouped.segments.groups[worst])]
-    few = f"the worst of {len(sizes)} is {name} with n = {fewest}, little to go by" if fewest < FEWEST else ""
-    said = "; ".join(filter(None, [few, note]))
-    expected = chance_worst(sizes, share)
-
-    def part(value: float, statistic: Callable[[Floats], Floats], **more: Any) -> robustkit.Estimate:
-        ends = grouped.interval(statistic)
-        return robustkit.Estimate(
-            value=value, ci_low=ends[0], ci_high=ends[1], interval="bootstrap", spec=spec, **{"n": len(right), **more}
-        )
-
-    def smallest(found: Floats) -> Floats:
-        return np.asarray(np.nanmin(found, axis=1))
-
-    def average(found: Floats) -> Floats:
-        return np.asarray(np.nanmean(found, axis=1))
-
+    expected = chance_worst(counts.sizes, share)
+    (low, high), (mean_low, mean_high) = worst_interval(counts), mean_interval_of(counts)
+    below = sqrt((mean - mean_low) ** 2 + (high - worst) ** 2)
+    above = sqrt((mean_high - mean) ** 2 + (worst - low) ** 2)
+    gap = mean - worst
     return {
-        "worst": part(low, smallest, n=fewest, note=said, unreliable=bool(few), chance=expected),
-        "gap": part(mean - low, lambda found: average(found) - smallest(found), chance=share - expected),
-        f"average-of-{_plural(what)}": part(mean, average, note=note),
-        **_each(grouped, names, what, spec),
+        "worst": robustkit.Estimate(
+            value=worst,
+            n=fewest,
+            ci_low=low,
+            ci_high=high,
+            interval="wilson-simultaneous",
+            note="; ".join(filter(None, [few, note])),
+            unreliable=bool(few),
+            chance=expected,
+            spec=spec,
+        ),
+        "gap": robustkit.Estimate(
+            value=gap,
+            n=len(right),
+            ci_low=max(gap - below, 0.0),
+            ci_high=min(gap + above, 1.0),
+            interval="mover",
+            chance=share - expected,
+            spec=spec,
+        ),
+        f"average-of-{_plural(what)}": robustkit.Estimate(
+            value=mean, n=len(right), ci_low=mean_low, ci_high=mean_high, interval="mover", note=note, spec=spec
+        ),
+        **_each(counts, names, what, spec),
     }
 
 
-def _each(grouped: Grouped, names: Sequence[str], what: str, spec: str) -> dict[str, robustkit.Estimate]:
-    place = {int(group): at for at, group in enumerate(grouped.segments.groups)}
-    sizes, rights = grouped.sizes, grouped.rights
+def _each(counts: GroupCounts, names: Sequence[str], what: str, spec: str) -> dict[str, robustkit.Estimate]:
+    place = {int(group): at for at, group in enumerate(counts.groups)}
     found = {}
     for code, name in enumerate(names):
         if code not in place:
             note = f"undefined: no evaluated sample is of this {what}"
             found[name] = robustkit.Estimate(value=None, n=0, note=note, spec=spec)
             continue
-        count, n = int(rights[place[code]]), int(sizes[place[code]])
+        count, n = int(counts.rights[place[code]]), int(counts.sizes[place[code]])
         low, high = robustkit.wilson_interval(count, n)
         found[name] = robustkit.Estimate(value=count / n, n=n, ci_low=low, ci_high=high, interval="wilson", spec=spec)
     return found

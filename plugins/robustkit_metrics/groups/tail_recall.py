@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import robustkit
 from robustkit_metrics.columns import columns, invalid_note
-from robustkit_metrics.groups.accuracies import Grouped
+from robustkit_metrics.groups.accuracies import GroupCounts, mean_interval_of
 from robustkit_metrics.groups.class_counts import read_class_counts
 from robustkit_metrics.groups.params import TailRecallParams
 
@@ -22,8 +22,8 @@ class TailRecall:
     """Macro recall of classes with many, some and few training samples: head, medium, tail.
 
     Many is more than 100 and few fewer than 20 training samples (Liu et al. 2019, section 5), or what the parameters
-    say. Recall is averaged over the classes of a part that have an evaluated sample, each with the same weight, with
-    the percentile bootstrap over samples; `macro` is over all classes. Compared over conditions, the parts say whether
+    say. Recall is averaged over the classes of a part that have an evaluated sample, each with the same weight; the
+    interval is that of `mean_interval_of`; `macro` is over all classes. Compared over conditions, the parts say whether
     degradation costs the tail more than the head. Recall class by class is in `worst-class`.
     """
 
@@ -69,19 +69,14 @@ class TailRecall:
             return robustkit.Estimate(
                 value=None, n=0, note="undefined: no evaluated sample is of such a class", spec=spec
             )
-        grouped = Grouped.of(right, label)
-        low, high = grouped.interval(lambda found: np.asarray(_nanmean(found)))
+        counts = GroupCounts.of(right, label)
+        low, high = mean_interval_of(counts)
         return robustkit.Estimate(
-            value=float((grouped.rights / grouped.sizes).mean()),
+            value=float(counts.accuracies.mean()),
             n=len(right),
             ci_low=low,
             ci_high=high,
-            interval="bootstrap",
+            interval="mover",
             note=note,
             spec=spec,
         )
-
-
-def _nanmean(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over the classes that a resample has: it has at least one."""
-    return np.asarray(np.nanmean(found, axis=1))

@@ -55,6 +55,7 @@ def _defined(value: NDArray[np.float64]) -> float | None:
 
 
 def _alone(value: float | None, ends: tuple[float, float] | None, n: int) -> Measured:
-    if value is None or ends is None:
+    # Where no sample differs a bootstrap has no width, which would claim certainty.
+    if value is None or ends is None or ends[0] == ends[1]:
         return Measured(value=value, n=n)
     return Measured(value=value, low=ends[0], high=ends[1], n=n, method="bootstrap", over="samples")

@@ -293,6 +293,15 @@ def test_records_are_handed_out_with_those_of_the_clean_samples(config: dict[str
     assert min(expected.values()) < 1
 
 
+def test_the_manifest_says_how_the_interval_of_each_part_was_made(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["accuracy", "worst-class"]}, out=tmp_path / "run")
+    facts = done.folder.read_manifest()["metrics"]
+    assert facts["metrics/accuracy"]["interval"] == "wilson"
+    assert "part_intervals" not in facts["metrics/accuracy"]
+    said = facts["metrics/worst-class"]["part_intervals"]
+    assert (said["worst"], said["average-of-classes"], said["class=0"]) == ("wilson-simultaneous", "mover", "wilson")
+
+
 def test_without_the_clean_cell_a_metric_that_needs_it_says_so(config: dict[str, Any], tmp_path: Path) -> None:
     done = evaluate({**config, "metric": ["accuracy", "agreement"]}, out=tmp_path / "run")
     manifest = done.folder.read_manifest()

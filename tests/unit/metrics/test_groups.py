@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import robustkit
-from robustkit_metrics.groups.accuracies import chance_worst
+from robustkit_metrics.groups.accuracies import GroupCounts, chance_worst, mean_interval_of, worst_interval
 from robustkit_metrics.groups.params import TailRecallParams, WorstGroupParams
 from robustkit_metrics.groups.tail_recall import TailRecall
 from robustkit_metrics.groups.worst_class import WorstClass
@@ -119,6 +119,46 @@ def test_the_worst_by_chance_is_the_mean_minimum_of_binomials() -> None:
     # Two groups of one sample: both right with probability 1/4, so the mean of the smaller is 1/4.
     assert chance_worst(np.array([1, 1]), 0.5) == pytest.approx(0.25, abs=0.04)
     assert chance_worst(np.array([5]), 1.0) == 1.0
+
+
+def counts(sizes: Any, rights: Any) -> GroupCounts:
+    return GroupCounts(np.arange(len(sizes)), np.array(sizes), np.array(rights))
+
+
+def test_the_interval_of_the_worst_allows_for_its_selection() -> None:
+    rng = np.random.default_rng(2)
+    sizes, held, alone = np.full(12, 40), 0, 0
+    for _ in range(300):
+        found = counts(sizes, rng.binomial(sizes, 0.7))
+        low, high = worst_interval(found)
+        held += low <= 0.7 <= high
+        low, high = robustkit.wilson_interval(int(found.rights.min()), 40)
+        alone += low <= 0.7 <= high
+    assert held >= 285
+    assert alone < 240  # Wilson's of whichever group came out worst
+
+
+def test_the_interval_of_a_mean_over_groups_covers_it() -> None:
+    rng = np.random.default_rng(3)
+    shares, sizes = np.array([0.02, 0.5, 0.9, 1.0]), np.array([30, 20, 60, 25])
+    held = 0
+    for _ in range(400):
+        low, high = mean_interval_of(counts(sizes, rng.binomial(sizes, shares)))
+        held += low <= shares.mean() <= high
+    assert held >= 370
+
+
+def test_groups_at_the_ends_of_the_scale_leave_no_certainty() -> None:
+    # 0 of 20 and 20 of 20: a bootstrap would say [.5, .5]. Wilson's half widths are .161 on either side.
+    low, high = mean_interval_of(counts([20, 20], [0, 20]))
+    assert (low, high) == pytest.approx((0.5 - 0.161 / 2, 0.5 + 0.161 / 2), abs=1e-3)
+    assert worst_interval(counts([20, 20], [0, 20]))[1] > 0.15
+
+
+def test_wilsons_intervals_are_those_of_the_host() -> None:
+    low, high = counts([50, 7, 1], [0, 5, 1]).intervals()
+    expected = [robustkit.wilson_interval(*each) for each in ((0, 50), (5, 7), (1, 1))]
+    assert list(zip(low, high, strict=True)) == [pytest.approx(each) for each in expected]
 
 
 @pytest.mark.parametrize(
