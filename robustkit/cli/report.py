@@ -36,7 +36,7 @@ DEFAULT = ("html", "figures", "latex", "csv")
     "--baseline",
     metavar="NAME|FILE|RUN/MODEL",
     help="What corruption errors are divided by: a registered table (alexnet-imagenet-c), a table in a file, or a "
-    "model of a run on the same samples.",
+    "model of a run on the same samples, by which flips are divided too.",
 )
 @click.option(
     "--effective-robustness",
