@@ -152,6 +152,7 @@ _METRICS = (
         higher_is_better=None,
         bounds=(0.0, 1.0),
         tags=("groups",),
+        citation="Sagawa et al. (2020), Distributionally robust neural networks for group shifts",
     ),
     robustkit.Metric(
         name="tail-recall",
