@@ -51,6 +51,7 @@ _PUBLIC = {
         "TrainingBatch",
     ),
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
+    "robustkit.names": ("did_you_mean",),
     "robustkit.host": ("Host", "load_host"),
     "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
@@ -86,6 +87,9 @@ _PUBLIC = {
     "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
     "robustkit.store.atomic": ("write_atomically",),
     "robustkit.store.examples": ("Examples", "read_examples"),
+    "robustkit.store.user_table": ("read_columns", "read_table"),
+    "robustkit.analysis.effective.baselines": ("EffectiveBaselines", "read_effective_baselines"),
+    "robustkit.analysis.effective.fit": ("BaselineFit", "fit_baselines"),
     "robustkit.analysis.paired.pair": ("Pair", "compare_paired"),
     "robustkit.analysis.paired.line": ("Line",),
     "robustkit.analysis.statistics.adjustment": ("benjamini_hochberg", "holm"),
@@ -112,6 +116,10 @@ __all__ = [*sorted(_HOME), "PLUGIN_API", "__version__"]  # noqa: PLE0604 - the n
 if TYPE_CHECKING:
     from robustkit.analysis.corruption.baseline import TableBaseline as TableBaseline
     from robustkit.analysis.corruption.baseline import read_baseline as read_baseline
+    from robustkit.analysis.effective.baselines import EffectiveBaselines as EffectiveBaselines
+    from robustkit.analysis.effective.baselines import read_effective_baselines as read_effective_baselines
+    from robustkit.analysis.effective.fit import BaselineFit as BaselineFit
+    from robustkit.analysis.effective.fit import fit_baselines as fit_baselines
     from robustkit.analysis.paired.line import Line as Line
     from robustkit.analysis.paired.pair import Pair as Pair
     from robustkit.analysis.paired.pair import compare_paired as compare_paired
@@ -200,6 +208,7 @@ if TYPE_CHECKING:
     from robustkit.hookspecs import hookimpl as hookimpl
     from robustkit.host import Host as Host
     from robustkit.host import load_host as load_host
+    from robustkit.names import did_you_mean as did_you_mean
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params
     from robustkit.perturbing import perturb as perturb
@@ -222,6 +231,8 @@ if TYPE_CHECKING:
     from robustkit.store.atomic import write_atomically as write_atomically
     from robustkit.store.examples import Examples as Examples
     from robustkit.store.examples import read_examples as read_examples
+    from robustkit.store.user_table import read_columns as read_columns
+    from robustkit.store.user_table import read_table as read_table
     from robustkit.training.run import Training as Training
     from robustkit.training.run import train as train
 

@@ -112,15 +112,17 @@ class Attack(Component):
 class Metric(Component):
     """Turns what is known about one cell into numbers with intervals.
 
-    `target(params)` returns a `RecordMetric` where `needs` is `{"records"}`, and a `ModelMetric` otherwise (see
-    `robustkit.protocols`).
+    `target(params)` returns a `RecordMetric` where `needs` is `{"records"}` or `{"records", "clean"}`, and a
+    `ModelMetric` otherwise (see `robustkit.protocols`).
 
     Attributes:
         higher_is_better: the direction that reporters rank by; None where neither is better.
         bounds: the smallest and largest value that is possible; None for unbounded.
         part_bounds: those of single parts, by name, of a metric that has several and whose parts differ in them.
-        needs: what it is computed from. `records`: the stored per-sample records, without the model. `model`: the model
-            and each batch while the cell is computed. `features`: outputs of layers on clean and on degraded inputs.
+        needs: what it is computed from. `records`: the stored per-sample records, without the model. `clean`, beside
+            `records`: those of the same samples without degradation too. `logits`: of each batch while the cell is
+            computed, from the forward pass that the records are made from; all metrics with this need share it.
+            `features`: outputs of layers on clean and on degraded inputs. `model`: the model and each batch.
         on: the cells that it is computed for: all, those with clean inputs, those with degraded ones (perturbed or
             attacked), or those under an attack.
         modality: the kind of inputs that it is for; None for any.
@@ -139,6 +141,11 @@ class Metric(Component):
     modality: Modality | None = None
     default: bool = False
     resolve: Target | None = None
+
+    @property
+    def reads_records(self) -> bool:
+        """Whether it is computed from stored records alone, without the model."""
+        return self.needs <= {"records", "clean"}
 
     def bounds_of(self, part: str = "") -> Bounds:
         """Return the bounds of a part; without a name, or where the part has none of its own, those of the metric."""

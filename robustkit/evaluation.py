@@ -119,8 +119,7 @@ def _run(
         results, worst = _results(plan, folder, manifest, checks, outcome)
         files = folder.write_results(results.rows)
     failures = _describe_failures(plan, outcome) + results.failures + _failed_checks(plan, checks)
-    for name, interval in results.intervals.items():
-        manifest["metrics"][name]["interval"] = interval
+    _state_intervals(manifest["metrics"], results.intervals)
     manifest |= {
         "status": "finished with failures" if failures else "finished",
         "finished": timestamp(),
@@ -206,6 +205,16 @@ def _estimators(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             from_records[name] = checked_estimates(metric.entry, cast("RecordMetric", metric.implementation))
     return from_records, from_states
+
+
+def _state_intervals(metrics: dict[str, Any], intervals: Mapping[str, str]) -> None:
+    """Write into the manifest's metrics how the intervals of each, and of each of its parts, were made."""
+    for key, interval in intervals.items():
+        name, _, part = key.partition("@")
+        if part:
+            metrics[name].setdefault("part_intervals", {})[part] = interval
+        else:
+            metrics[name]["interval"] = interval
 
 
 def _describe_failures(plan: Plan, outcome: Outcome) -> list[dict[str, Any]]:

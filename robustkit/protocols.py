@@ -122,12 +122,17 @@ class RecordMetric(Protocol):
     def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate | Mapping[str, Estimate]:
         """Return the estimate, or several by name: the result's row is then called `METRIC@NAME`.
 
+        The names are the same for all records, but for those of the form `KEY=VALUE`: such an estimate is of the
+        samples that have this value, and may be missing where there are none.
+
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
                 `forwards`, `backwards`, and `eps`, that of the threat model in every row. A sample whose logits an
                 attack made NaN or infinite has the `prediction` -1, NaN in the columns that follow from logits, and
-                `broken_by` `invalid`.
+                `broken_by` `invalid`. With `needs={"records", "clean"}` also what the same model made of the same
+                samples when they were clean: `clean_prediction`, `clean_label_rank`, `clean_confidence`, `clean_nll`,
+                `clean_brier`, `clean_margin`, `clean_input_hash`.
         """
         ...
 
@@ -138,11 +143,13 @@ class MetricBatch:
 
     Attributes:
         model: in evaluation mode, parameters frozen; maps `inputs` to (N, classes) float32 logits. Gradients with
-            respect to image inputs flow.
+            respect to image inputs flow. With `needs={"logits"}` alone there is none, and calling it is an error.
         inputs: what the model was given: (N, C, H, W) float32 in [0, 1], or N texts.
-        clean: the same samples before the perturbation or attack.
+        clean: the same samples before the perturbation or attack; with `needs={"logits"}` alone it may be `inputs`.
         labels: (N,) int64, on the model's device.
         keys: one random key a sample, the metric's own; the same for all conditions and models.
+        logits: with `needs={"logits"}`, (N, classes) float32, what `model` says of `inputs`; None otherwise. Under an
+            attack, rows may be NaN or infinite.
         features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
         unusable: by layer that is missing there, why: it is not called in the forward pass, returns no tensor …
@@ -157,6 +164,7 @@ class MetricBatch:
     clean: Tensor | list[str]
     labels: Tensor
     keys: Keys
+    logits: Tensor | None = None
     features: Mapping[str, Tensor] = field(default_factory=dict)
     clean_features: Mapping[str, Tensor] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)

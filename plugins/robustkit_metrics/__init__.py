@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import robustkit
+from robustkit_metrics.calibration.params import ClasswiseEceParams, EceParams
+from robustkit_metrics.groups.params import TailRecallParams, WorstGroupParams
 from robustkit_metrics.params import (
-    EceParams,
     LinearCkaParams,
     RobustAccuracyCurveParams,
     TokenUtilitySensitivityParams,
@@ -49,8 +50,8 @@ _METRICS = (
     ),
     robustkit.Metric(
         name="ece",
-        summary="expected calibration error of the top label, equal-width bins",
-        target="robustkit_metrics.ece:Ece",
+        summary="expected calibration error of the top label",
+        target="robustkit_metrics.calibration.ece:Ece",
         params=EceParams,
         higher_is_better=False,
         bounds=(0.0, 1.0),
@@ -122,6 +123,58 @@ _METRICS = (
         tags=("similarity",),
         citation="Kornblith et al. (2019), Similarity of neural network representations revisited; "
         "unbiased by Song et al. (2012), Feature selection via dependence maximization",
+    ),
+    robustkit.Metric(
+        name="classwise-ece",
+        summary="calibration error of the probabilities of every class, mean over classes",
+        target="robustkit_metrics.calibration.classwise_ece:ClasswiseEce",
+        params=ClasswiseEceParams,
+        higher_is_better=False,
+        bounds=(0.0, 1.0),
+        needs=frozenset({"logits"}),
+        tags=("calibration",),
+        citation="Kull et al. (2019), Beyond temperature scaling",
+    ),
+    robustkit.Metric(
+        name="worst-group",
+        summary="accuracy of the worst of the groups that a file names, and of each",
+        target="robustkit_metrics.groups.worst_group:WorstGroup",
+        params=WorstGroupParams,
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+        citation="Sagawa et al. (2020), Distributionally robust neural networks for group shifts",
+    ),
+    robustkit.Metric(
+        name="worst-class",
+        summary="recall of the worst class, and of each",
+        target="robustkit_metrics.groups.worst_class:WorstClass",
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+        citation="Sagawa et al. (2020), Distributionally robust neural networks for group shifts",
+    ),
+    robustkit.Metric(
+        name="tail-recall",
+        summary="macro recall of classes with many, some and few training samples",
+        target="robustkit_metrics.groups.tail_recall:TailRecall",
+        params=TailRecallParams,
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        tags=("groups",),
+        citation="Liu et al. (2019), Large-scale long-tailed recognition in an open world",
+    ),
+    robustkit.Metric(
+        name="consistency",
+        summary="whether predictions on degraded inputs are those on the clean ones: flips, churn, kappa",
+        target="robustkit_metrics.consistency.consistency:Consistency",
+        higher_is_better=None,
+        bounds=(0.0, 1.0),
+        part_bounds={"kappa": (-1.0, 1.0)},
+        needs=frozenset({"records", "clean"}),
+        on="degraded",
+        tags=("consistency",),
+        citation="Cohen (1960), A coefficient of agreement for nominal scales",
     ),
 )
 

@@ -10,14 +10,6 @@ import robustkit
 
 
 @robustkit.params
-class EceParams:
-    """Parameters of `ece`."""
-
-    bins: Annotated[int, Ge(1), Le(10_000)] = 15
-    """Number of bins of equal width over [0, 1]."""
-
-
-@robustkit.params
 class UtilitySensitivityParams:
     """Parameters of `utility-sensitivity`."""
 

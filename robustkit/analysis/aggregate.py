@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robustkit.analysis.comparison.conditions import source_of
 from robustkit.components import Estimate, is_measured_on
-from robustkit.errors import PluginError
+from robustkit.errors import DataError, PluginError
 from robustkit.store import RunFolder
 
 Estimates = Estimate | Mapping[str, Estimate]
@@ -27,7 +27,7 @@ class Results:
 
     Attributes:
         rows: one a (model, dataset, condition, seed, metric).
-        intervals: by metric, how its intervals were made.
+        intervals: by metric, and by metric and part as rows have it, how the intervals were made.
         failures: one entry for each metric that failed on a cell.
         notes: what the reader of a row should know: why it has no value, or how far to trust it.
     """
@@ -56,7 +56,7 @@ def results_table(
         from_states: those that read what was measured with the model.
         failed: keys of cells that are known to have no result.
     """
-    results = Results()
+    results, clean = Results(), _CleanRecords(folder, manifest)
     for cell in manifest["cells"]:
         records = folder.read_cell(cell["key"], manifest["chunks"])
         if records is None:
@@ -66,10 +66,51 @@ def results_table(
         seen = _as_metrics_see(records, manifest["conditions"][cell["condition"]])
         for name in _measured(manifest, cell):
             if name in from_records:
-                _add(results, cell, manifest, name, partial(from_records[name], seen))
+                paired = "clean" in manifest["metrics"][name].get("needs", ())
+                given = partial(clean.beside, cell, seen) if paired else partial(dict, seen)
+                _add(results, cell, manifest, name, partial(_computed, from_records[name], given))
             elif states := _states(folder, cell, manifest, name):
                 _add(results, cell, manifest, name, partial(from_states[name], states))
     return results
+
+
+class _CleanRecords:
+    """The records of a run's clean cells, each read once."""
+
+    def __init__(self, folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+        self._folder, self._chunks = folder, manifest["chunks"]
+        kinds = {text: facts["kind"] for text, facts in manifest["conditions"].items()}
+        self._keys = {_whose(cell): cell["key"] for cell in manifest["cells"] if kinds[cell["condition"]] == "clean"}
+        self._read: dict[str, dict[str, NDArray[Any]] | None] = {}
+
+    def beside(self, cell: Mapping[str, Any], seen: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the records of a cell with those of the same model and samples, clean, as `clean_…`.
+
+        Raises:
+            DataError: there are none, or of other samples.
+        """
+        key = self._keys.get(_whose(cell), "")
+        if key not in self._read:
+            self._read[key] = self._folder.read_cell(key, self._chunks) if key else None
+        clean = self._read[key]
+        if clean is None or not np.array_equal(clean["id"], seen["id"]):
+            got = "none" if clean is None else "others"
+            raise DataError(
+                f"expected records of the clean samples of {cell['model']}, got {got}",
+                "continue the run, so that its clean cell is complete: robustkit eval --resume",
+            )
+        added = {f"clean_{name}": column for name, column in clean.items() if name not in ("id", "label")}
+        for column in added.values():
+            column.setflags(write=False)
+        return {**seen, **added}
+
+
+def _whose(cell: Mapping[str, Any]) -> tuple[str, str]:
+    return cell["model"], cell["dataset"]
+
+
+def _computed(metric: FromRecords, records: Callable[[], Mapping[str, NDArray[Any]]]) -> Estimates:
+    return metric(records())
 
 
 def _measured(manifest: Mapping[str, Any], cell: Mapping[str, Any]) -> list[str]:
@@ -111,8 +152,9 @@ def _add(
         return
     for metric, estimate in rows.items():
         results.rows.append(_row(cell, manifest["conditions"][cell["condition"]], metric, estimate))
-        if estimate.interval or name not in results.intervals:
-            results.intervals[name] = estimate.interval
+        for key in (name, metric):
+            if estimate.interval or key not in results.intervals:
+                results.intervals[key] = estimate.interval
         if estimate.note:
             facts = {key: cell[key] for key in ("model", "condition", "seed")}
             results.notes.append({**facts, "metric": metric, "note": estimate.note})

@@ -32,6 +32,9 @@ _METHODS = {
     "student-t": f"Student's t over samples for means of one number a sample, {CUT}",
     "student-t of logarithms": "Student's t over samples of the logarithms for geometric means",
     "jackknife-chunks": f"Student's t by a jackknife over chunks of samples, {CUT}",
+    "wilson-simultaneous": "Wilson's for all groups at once (Sidak's level) for the worst of them",
+    "mover": "joined from Wilson's intervals of the groups for means and gaps over groups",
+    "normal": "normal, from the standard error in large samples, for kappa",
     "metric-bootstrap": "the metric's own bootstrap over samples",
 }
 

@@ -1,14 +1,15 @@
-"""What `--baseline` names: a table in a file, a model of a run, or a registered table."""
+"""What models are held against: `--baseline`, one table or model; `--effective-robustness`, several models."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from robustkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from robustkit.analysis.corruption.baseline import CorruptionBaseline
+    from robustkit.analysis.effective.baselines import EffectiveBaselines
     from robustkit.host import Host
 
 
@@ -37,3 +38,18 @@ def find_baseline(text: str, host: Host) -> CorruptionBaseline:
     except ConfigError as error:
         raise ConfigError(message, error.hint) from None
     return read_baseline(host.build(entry, raw))
+
+
+def find_effective(
+    sources: tuple[str, ...], scale: Literal["logit", "probit"], fewest: int
+) -> EffectiveBaselines | None:
+    """Return the models to which lines are fitted, or None where none are named.
+
+    Raises:
+        DataError: a file or a run cannot be read.
+    """
+    if not sources:
+        return None
+    from robustkit.analysis.effective.baselines import read_effective_baselines
+
+    return read_effective_baselines(sources, scale=scale, fewest=fewest)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robustkit.cli.baseline import find_baseline
+from robustkit.cli.baseline import find_baseline, find_effective
 from robustkit.cli.options import json_option, load_plugins, plugin_options
 from robustkit.cli.run_reporter import run_reporter
 from robustkit.errors import ConfigError
 from robustkit.texts import printable
 
 if TYPE_CHECKING:
-    from robustkit.analysis.corruption.baseline import CorruptionBaseline
     from robustkit.analysis.specs import Report
     from robustkit.host import Host
 
@@ -37,7 +36,28 @@ DEFAULT = ("html", "figures", "latex", "csv")
     "--baseline",
     metavar="NAME|FILE|RUN/MODEL",
     help="What corruption errors are divided by: a registered table (alexnet-imagenet-c), a table in a file, or a "
-    "model of a run on the same samples.",
+    "model of a run on the same samples, by which flips are divided too.",
+)
+@click.option(
+    "--effective-robustness",
+    "effective",
+    multiple=True,
+    metavar="FILE|RUN",
+    help="Baseline models for effective robustness: a table with model, clean and shifts, or a run. Repeatable.",
+)
+@click.option(
+    "--effective-scale",
+    "scale",
+    type=click.Choice(["logit", "probit"]),
+    default="logit",
+    help="The scale on which baseline models lie on a line. [logit]",
+)
+@click.option(
+    "--fewest-baselines",
+    "fewest",
+    type=click.IntRange(min=3),
+    default=8,
+    help="How many baseline models there must be for a line, 3 at least. [8]",
 )
 @json_option
 @plugin_options
@@ -47,7 +67,7 @@ def command(
     reporters: tuple[str, ...],
     baseline: str | None,
     as_json: bool,
-    **plugins: Any,
+    **others: Any,
 ) -> None:
     """Write a report on finished RUNs, without evaluating anything; prints the path of its page.
 
@@ -56,8 +76,10 @@ def command(
     """
     runs = distinct(runs)
     folder = report_folder(runs, out)
-    host = load_plugins(**plugins)
-    report, files = write_report(runs, folder, host, reporters, baseline)
+    line = [others.pop(name) for name in ("effective", "scale", "fewest")]
+    host = load_plugins(**others)
+    against = find_baseline(baseline, host) if baseline is not None else None
+    report, files = write_report(runs, folder, host, reporters, baseline=against, effective=find_effective(*line))
     page = next((path for path in files if path.suffix == ".html"), None)
     if as_json:
         click.echo(json.dumps(_summary(report, folder, files, page)))
@@ -88,12 +110,20 @@ def report_folder(runs: tuple[str, ...], out: str | None, name: str = "report") 
 
 
 def write_report(
-    runs: tuple[str, ...], folder: Path, host: Host, reporters: tuple[str, ...] = (), baseline: str | None = None
+    runs: tuple[str, ...], folder: Path, host: Host, reporters: tuple[str, ...] = (), **against: Any
 ) -> tuple[Report, list[Path]]:
-    """Return the report on the runs and the files that the reporters have written below the folder."""
+    """Return the report on the runs and the files that the reporters have written below the folder.
+
+    Args:
+        runs: run folders.
+        folder: where files go.
+        host: of the reporters.
+        reporters: in shorthand; none for the usual ones.
+        against: as `load_report` takes it: `baseline`, `effective`.
+    """
     writers = [_writer(text, host) for text in reporters or DEFAULT]
     click.echo(f"robustkit: reading {len(runs)} run(s)", err=True)
-    report = read_report(runs, find_baseline(baseline, host) if baseline is not None else None)
+    report = read_report(runs, **against)
     files = []
     for place, (name, writer) in enumerate(writers, start=1):
         written = run_reporter(name, writer, report, folder)
@@ -104,11 +134,11 @@ def write_report(
     return report, files
 
 
-def read_report(runs: tuple[str, ...], baseline: CorruptionBaseline | None = None) -> Report:
+def read_report(runs: tuple[str, ...], **against: Any) -> Report:
     """Return the report on the runs; what the user must know about them goes to stderr."""
     from robustkit.analysis.report.load import load_report
 
-    report = load_report(*runs, baseline=baseline)
+    report = load_report(*runs, **against)
     for note in report.notes:
         click.echo(f"robustkit: note: {note}", err=True)
     for study in report.studies:

@@ -87,7 +87,7 @@ class Evaluator:
         self._built: dict[str, Any] = {}
         self._differentiable: set[str] = set()
         # Reading and converting the clean images would be for nothing where no metric looks at them.
-        self._compared = any(metric.needs_model for metric in plan.metrics.values())
+        self._compared = any(metric.needs_copy for metric in plan.metrics.values())
 
     def __call__(self, task: Task) -> list[Committed]:
         """Compute and store one task.

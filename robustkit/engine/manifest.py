@@ -134,6 +134,7 @@ def _metric(component: Any) -> Mapping[str, Any]:
     metric = cast("Metric", component)
     return {
         "summary": metric.summary,
+        "needs": sorted(metric.needs),
         "on": metric.on,
         "higher_is_better": metric.higher_is_better,
         "bounds": list(metric.bounds),

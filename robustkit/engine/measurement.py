@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustkit.engine.estimates import check_state
 from robustkit.engine.features import UNCALLED, capture_features
@@ -17,7 +17,7 @@ from robustkit.engine.metrics import ChosenMetric, WrappedModel, layers_of, refe
 from robustkit.engine.prepare_model import PreparedModel
 from robustkit.engine.seeds import Keys
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
-from robustkit.errors import DataError
+from robustkit.errors import DataError, PluginError
 from robustkit.protocols import MetricBatch, ModelMetric, State
 
 
@@ -48,7 +48,9 @@ class Measurement:
         self._timer = timer
         self._layers = layers_of(self._metrics, model)
         # Each has a model of its own: what a metric does to it, no result and no other metric can see.
-        self._lent = {name: _copy(model, name) for name in self._metrics}
+        self._lent = {
+            name: _copy(model, name) if metric.needs_copy else _Withheld() for name, metric in self._metrics.items()
+        }
         self._references = {
             name: _Reference(name, metric, metric.reference)
             for name, metric in self._metrics.items()
@@ -91,6 +93,7 @@ class Measurement:
                 clean=_own(clean),
                 labels=labels.clone(),
                 keys=Keys(seed=seed, stream=metric.entry.qualified, version=1, ids=ids),
+                logits=logits.clone() if "logits" in metric.declaration.needs else None,
                 features=_copies(features, self._layers[name], unusable),
                 clean_features=_copies(clean_features, self._layers[name], unusable),
                 unusable={layer: unusable[layer] for layer in self._layers[name] if layer in unusable},
@@ -145,6 +148,13 @@ class _Reference:
             "reference_features": _copies(features, self._layers, unusable),
             "reference_unusable": unusable,
         }
+
+
+class _Withheld(nn.Module):
+    """Stands where a metric that reads logits would find the model: to copy that would be for nothing."""
+
+    def forward(self, *_: Inputs) -> Tensor:
+        raise PluginError("it calls the model, which it does not declare", "declare needs=frozenset({'model'})")
 
 
 def _copy(model: WrappedModel, name: str) -> WrappedModel:

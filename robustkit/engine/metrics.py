@@ -27,7 +27,7 @@ WrappedModel = Classifier | TextClassifier
 DEFAULT = "default"
 """What `--metric` calls the metrics that are computed when none is named."""
 
-_NEEDS = frozenset({"records", "model", "features"})
+_NEEDS = frozenset({"records", "clean", "logits", "features", "model"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,17 @@ class ChosenMetric:
     @property
     def needs_model(self) -> bool:
         """Whether it is measured while the cell is computed."""
-        return self.declaration.needs != {"records"}
+        return not self.declaration.reads_records
+
+    @property
+    def needs_clean(self) -> bool:
+        """Whether the samples must be there as they are without perturbation or attack."""
+        return bool(self.declaration.needs & {"clean", "features", "model"})
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether it is lent the model."""
+        return bool(self.declaration.needs & {"features", "model"})
 
     def applies_to(self, condition: Condition) -> bool:
         """Return whether cells with this condition have it."""

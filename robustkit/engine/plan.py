@@ -148,7 +148,7 @@ def _conditions(
     if data.has_clean:
         return [*expand_conditions(replace(config, perturbation=()), host, shape), *stored]
     wanting = [f"attack '{each['name']}'" for each in config.attack]
-    wanting += [f"metric '{name}'" for name, metric in metrics.items() if metric.needs_model]
+    wanting += [f"metric '{name}'" for name, metric in metrics.items() if metric.needs_clean]
     if wanting:
         raise ConfigError(
             f"{wanting[0]} needs the clean images that {data.stored.root} was made of", "name them with --clean"

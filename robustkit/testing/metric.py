@@ -4,85 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from robustkit.components import Estimate, Metric
-from robustkit.engine.outputs import describe_outputs
 from robustkit.errors import RobustkitError
 from robustkit.protocols import ModelMetric, RecordMetric
-from robustkit.store.records import ATTACK_COLUMNS, RECORD_COLUMNS
+from robustkit.store.records import ATTACK_COLUMNS
 from robustkit.testing.model_metric import MODEL_METRIC_CHECKS
-from robustkit.testing.watch import make_keys, require, require_no_global_randomness, working
+from robustkit.testing.records import SAMPLES, Records, records_for
+from robustkit.testing.watch import require, require_no_global_randomness, working
 
 Factory = Callable[[], RecordMetric]
 Check = Callable[[Factory, Metric], None]
-Records = dict[str, NDArray[Any]]
 
-_N = 60
-_CLASSES = 4
-_EPS = 0.1
 _ROUNDING = 1e-12
 # Resampled rows in another order are another resample: the ends of a bootstrap interval move by about 3 % of its width.
 _RESAMPLING = 0.1
 
 
-def make_records(n: int = _N, *, sure_of: int | None = None) -> Records:
-    """Return the columns that the records of every cell have, as they are stored, the same at every call.
-
-    Args:
-        n: number of samples; they have 4 classes in turn.
-        sure_of: how far from the label the class is of which the model is certain: with 0 it is always right, with 1
-            always wrong. None for a model that is right more often than not.
-    """
-    ids = torch.arange(n)
-    labels = ids % _CLASSES
-    logits = make_keys("records", n).normal(_CLASSES)
-    logits[ids, (labels + (sure_of or 0)) % _CLASSES] += 1 if sure_of is None else 100
-    columns = {
-        **describe_outputs(logits, labels, ids),
-        "id": ids.numpy(),
-        "label": labels.numpy(),
-        "input_hash": make_keys("inputs", n).words(1)[:, 0].numpy(),
-    }
-    return {name: columns[name].astype(kind.to_pandas_dtype()) for name, kind in RECORD_COLUMNS.items()}
-
-
-def make_attacked_records(n: int = _N, *, sure_of: int | None = None) -> Records:
-    """Return the same with the columns that an attack adds, and `eps`, as metrics under an attack see them.
-
-    What is right has held. Of what is wrong, the attack broke every other sample, the first included, and the others
-    were wrong before; where the model is always wrong, the attack broke everything.
-    """
-    records = make_records(n, sure_of=sure_of)
-    wrong = np.flatnonzero(records["prediction"] != records["label"])
-    broken_by, norm = np.full(n, "", dtype=object), np.zeros(n, dtype=np.float32)
-    before = wrong[1::2] if sure_of is None else wrong[:0]
-    broken = np.setdiff1d(wrong, before)
-    broken_by[before], broken_by[broken] = "clean", "kit/attack"
-    norm[broken] = np.linspace(0.01, 1, len(broken)) * _EPS
-    counts = {name: np.ones(n, dtype=np.int32) for name in ("queries", "forwards", "backwards")}
-    loss = np.zeros(n, dtype=np.float32)
-    return {**records, "broken_by": broken_by, "norm": norm, "loss": loss, **counts, "eps": np.full(n, _EPS)}
-
-
-def _records(declaration: Metric, n: int = _N, *, sure_of: int | None = None) -> Records:
-    """Return records of a cell that the metric is for."""
-    return (make_attacked_records if declaration.on == "attacked" else make_records)(n, sure_of=sure_of)
-
-
 def check_estimate(factory: Factory, declaration: Metric) -> None:
     """The result is an Estimate whose value is a finite number within the declared bounds.
 
-    Under an attack it may be undefined, with a note that says why: there may be nothing that was broken.
+    It may be undefined, with a note that says why, where the model is always right or always wrong, and under an
+    attack, where there may be nothing that was broken.
     """
     for sure_of in (None, 0, 1):
-        found = _estimate(factory(), declaration, _records(declaration, sure_of=sure_of))
-        if not _is_undefined(declaration, found):
+        found = _estimate(factory(), declaration, records_for(declaration, sure_of=sure_of))
+        ordinary = sure_of is None and declaration.on != "attacked"
+        if ordinary or not _is_undefined(found):
             _require_bounded(declaration, "value", found.value)
 
 
@@ -91,7 +45,7 @@ def check_interval(factory: Factory, declaration: Metric) -> None:
 
     It need not contain the value: the percentile bootstrap of a biased statistic may lie beside it.
     """
-    found = _estimate(factory(), declaration, _records(declaration))
+    found = _estimate(factory(), declaration, records_for(declaration))
     ends = (found.ci_low, found.ci_high)
     if ends == (None, None):
         return
@@ -101,22 +55,24 @@ def check_interval(factory: Factory, declaration: Metric) -> None:
     _require_bounded(declaration, "ci_high", found.ci_high)
     require((width or 0.0) >= 0, f"{declaration.name}: the ends of the interval are not in order: {ends}")
     require(bool(found.interval), f"{declaration.name}: say in `interval` how the interval was made")
-    more = _width(_estimate(factory(), declaration, _repeat(_records(declaration), 16)))
+    more = _width(_estimate(factory(), declaration, _repeat(records_for(declaration), 16)))
     narrows = more is not None and more <= (width or 0.0) + _ROUNDING
     require(narrows, f"{declaration.name}: 16 times the samples widen the interval from {width} to {more}")
 
 
 def check_n(factory: Factory, declaration: Metric) -> None:
     """`n` counts samples: between 1 and the number of rows, and twice as many if every row is there twice."""
-    once, twice = (_estimate(factory(), declaration, _repeat(_records(declaration), times)).n for times in (1, 2))
-    counts = isinstance(once, int) and 1 <= once <= _N
-    require(counts, f"{declaration.name}: expected an int n in 1..{_N} for {_N} samples, got {once!r}")
-    require(twice == 2 * once, f"{declaration.name}: n is {once} for {_N} samples, and {twice} with each there twice")
+    once, twice = (_estimate(factory(), declaration, _repeat(records_for(declaration), times)).n for times in (1, 2))
+    counts = isinstance(once, int) and 1 <= once <= SAMPLES
+    require(counts, f"{declaration.name}: expected an int n in 1..{SAMPLES} for {SAMPLES} samples, got {once!r}")
+    require(
+        twice == 2 * once, f"{declaration.name}: n is {once} for {SAMPLES} samples, and {twice} with each there twice"
+    )
 
 
 def check_records_unchanged(factory: Factory, declaration: Metric) -> None:
     """The records are left as they are."""
-    records, before = _records(declaration), _records(declaration)
+    records, before = records_for(declaration), records_for(declaration)
     _estimate(factory(), declaration, records)
     same = records.keys() == before.keys()
     changed = [name for name in before if same and not np.array_equal(records[name], before[name])]
@@ -126,16 +82,16 @@ def check_records_unchanged(factory: Factory, declaration: Metric) -> None:
 def check_metric_repeatable(factory: Factory, declaration: Metric) -> None:
     """The same records give the same estimate, from the same object and from a new one, whatever came between."""
     metric = factory()
-    first = _estimate(metric, declaration, _records(declaration))
-    _estimate(metric, declaration, _records(declaration, sure_of=1))
+    first = _estimate(metric, declaration, records_for(declaration))
+    _estimate(metric, declaration, records_for(declaration, sure_of=1))
     for again in (metric, factory()):
-        found = _estimate(again, declaration, _records(declaration))
+        found = _estimate(again, declaration, records_for(declaration))
         require(found == first, f"{declaration.name}: the same records give {first}, then {found}")
 
 
 def check_row_order(factory: Factory, declaration: Metric) -> None:
     """Value and n do not depend on the order of the rows; the interval only as far as resampling does."""
-    records, rows = _records(declaration), np.arange(_N)
+    records, rows = records_for(declaration), np.arange(SAMPLES)
     first = _estimate(factory(), declaration, records)
     for order in (rows[::-1], np.argsort(records["label"], kind="stable")):
         found = _estimate(factory(), declaration, {name: column[order] for name, column in records.items()})
@@ -156,10 +112,10 @@ def _equal(found: float | None, first: float | None) -> bool:
 
 
 def check_single_sample(factory: Factory, declaration: Metric) -> None:
-    """One sample is enough, be it right or wrong; its interval may have no ends."""
+    """One sample gives a value, be it right or wrong, or none with a note; its interval may have no ends."""
     for sure_of in (None, 0, 1):
-        found = _estimate(factory(), declaration, _records(declaration, 1, sure_of=sure_of))
-        if _is_undefined(declaration, found):
+        found = _estimate(factory(), declaration, records_for(declaration, 1, sure_of=sure_of))
+        if _is_undefined(found):
             continue
         _require_bounded(declaration, "value for a single sample", found.value)
         require(found.n == 1, f"{declaration.name}: expected n = 1 for a single sample, got {found.n}")
@@ -169,8 +125,8 @@ def check_direction(factory: Factory, declaration: Metric) -> None:
     """Being always right and certain beats being always wrong and certain, in the declared direction."""
     if declaration.higher_is_better is None:
         return
-    first, second = (_estimate(factory(), declaration, _records(declaration, sure_of=sure_of)) for sure_of in (0, 1))
-    if _is_undefined(declaration, first) or _is_undefined(declaration, second):
+    first, second = (_estimate(factory(), declaration, records_for(declaration, sure_of=sure_of)) for sure_of in (0, 1))
+    if _is_undefined(first) or _is_undefined(second):
         return
     best, worst = first.value, second.value
     said = f"{declaration.name} is declared higher_is_better={declaration.higher_is_better}"
@@ -182,7 +138,7 @@ def check_direction(factory: Factory, declaration: Metric) -> None:
 
 def check_no_samples(factory: Factory, declaration: Metric) -> None:
     """Records without a sample are refused with a RobustkitError."""
-    empty = {name: column[:0] for name, column in _records(declaration).items()}
+    empty = {name: column[:0] for name, column in records_for(declaration).items()}
     refused, what = (RobustkitError,), f"{declaration.name} on records without a sample"
     try:
         with working(f"{what}: expected a RobustkitError, but it", unless=refused):
@@ -194,10 +150,10 @@ def check_no_samples(factory: Factory, declaration: Metric) -> None:
 
 def check_columns(factory: Factory, declaration: Metric) -> None:
     """The columns that the records of its cells have are enough, and those that an attack adds are no obstacle."""
-    records = _records(declaration)
+    records = records_for(declaration)
     with working(f"{declaration.name}, on the columns that its records have ({', '.join(records)}),"):
         factory()(records)
-    added = {name: np.full(_N, "" if name == "broken_by" else 0) for name in ATTACK_COLUMNS}
+    added = {name: np.full(SAMPLES, "" if name == "broken_by" else 0) for name in ATTACK_COLUMNS}
     with working(f"{declaration.name}, beside the columns that an attack adds ({', '.join(added)}),"):
         factory()({**records, **added})
 
@@ -206,7 +162,7 @@ def check_metric_no_global_randomness(factory: Factory, declaration: Metric) -> 
     """No global random generator is moved, and none has an influence."""
     require_no_global_randomness(
         declaration.name,
-        lambda: _estimate(factory(), declaration, _records(declaration)),
+        lambda: _estimate(factory(), declaration, records_for(declaration)),
         lambda first, second: first == second,
         "make one of its own with a fixed seed",
     )
@@ -238,20 +194,22 @@ def check_metric(factory: Callable[[], RecordMetric | ModelMetric], declaration:
         factory: makes a new implementation, ready to use: `lambda: MyMetric(MyParams())`.
         declaration: what the plugin declares for it.
     """
-    if declaration.needs != {"records"}:
+    if not declaration.reads_records:
         for model_check in MODEL_METRIC_CHECKS:
             model_check(cast("Callable[[], ModelMetric]", factory), declaration)
         return
-    for part in _parts(cast("Factory", factory), declaration):
+    for part, declared in _parts(cast("Factory", factory), declaration):
         for check in METRIC_CHECKS:
-            check(part, declaration)
+            check(part, declared)
 
 
-def _parts(factory: Factory, declaration: Metric) -> list[Factory]:
-    """Return a factory for each of the estimates that a metric returns by name, or its own."""
+def _parts(factory: Factory, declaration: Metric) -> list[tuple[Factory, Metric]]:
+    """Return a factory for each of the estimates that a metric returns by name, with its bounds, or its own."""
     with working(declaration.name):
-        found = factory()(_records(declaration))
-    return [partial(_Part, factory, name) for name in found] if isinstance(found, Mapping) else [factory]
+        found = factory()(records_for(declaration))
+    if not isinstance(found, Mapping):
+        return [(factory, declaration)]
+    return [(partial(_Part, factory, name), replace(declaration, bounds=declaration.bounds_of(name))) for name in found]
 
 
 class _Part:
@@ -262,6 +220,8 @@ class _Part:
 
     def __call__(self, records: Mapping[str, NDArray[Any]]) -> Estimate:
         found = self._metric(records)
+        if isinstance(found, Mapping) and self._name not in found and "=" in self._name:
+            return Estimate(value=None, n=0, note=f"undefined: no sample with {self._name}")
         if not isinstance(found, Mapping) or self._name not in found:
             raise AssertionError(f"the estimate '{self._name}' is missing for other records")
         return found[self._name]
@@ -275,9 +235,9 @@ def _estimate(metric: RecordMetric, declaration: Metric, records: Records) -> Es
     return cast("Estimate", found)
 
 
-def _is_undefined(declaration: Metric, found: Estimate) -> bool:
-    """Return whether an estimate says, as metrics under an attack may, that it has no value, and why."""
-    return declaration.on == "attacked" and found.value is None and bool(found.note)
+def _is_undefined(found: Estimate) -> bool:
+    """Return whether an estimate says that it has no value, and why."""
+    return found.value is None and bool(found.note)
 
 
 def _require_bounded(declaration: Metric, what: str, number: float | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -159,11 +160,14 @@ def _batch(metric: ModelMetric, declaration: Metric, start: int = 0, stop: int =
         labels=torch.arange(start, stop) % _CLASSES,
         keys=make_keys(declaration.name, _N).rows(slice(start, stop)),
     )
+    if "logits" in declaration.needs:
+        with torch.no_grad():
+            batch = replace(batch, logits=model(batch.inputs))
     if "features" not in declaration.needs:
         return batch
     layers = find_layers(model, getattr(metric, "layers", ()))
     features, clean_features = (_features(model, layers, each) for each in (batch.inputs, batch.clean))
-    return MetricBatch(**{**vars(batch), "features": features, "clean_features": clean_features})
+    return replace(batch, features=features, clean_features=clean_features)
 
 
 def _inputs(declaration: Metric) -> Tensor | list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 COLUMNS = {
     "model", "dataset", "condition", "perturbation", "severity", "seed",
-    "source", "metric", "value", "n", "ci_low", "ci_high",
+    "source", "metric", "value", "n", "ci_low", "ci_high", "status", "chance", "spec",
 }  # fmt: skip
 
 

@@ -332,3 +332,23 @@ def test_a_baseline_that_is_none_is_an_error(robustkit: Any, corrupted: Path, ru
 def test_baselines_are_listed_and_described(robustkit: Any) -> None:
     assert "corruptions/alexnet-imagenet-c" in robustkit("list", "baselines").out
     assert "robustkit report RUN --baseline alexnet-imagenet-c" in robustkit("describe", "alexnet-imagenet-c").out
+
+
+def test_a_report_judges_models_by_baselines(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    rows = [f"m{place},{0.02 + place / 10},{0.01 + place / 11}" for place in range(10)]
+    (tmp_path / "b.csv").write_text("\n".join(["model,clean,mean", *rows]) + "\n")
+    result = robustkit("report", run, "-o", "d", "-r", "csv", "--effective-robustness", "b.csv")
+    assert result.code == 0, result.err
+    header, line = (tmp_path / "d" / "tables" / "effective-robustness.csv").read_text().splitlines()
+    assert header.startswith("model,shift,clean,")
+    assert line.startswith("net,")
+    assert {"curves.csv", "flips.csv"} <= {path.name for path in (tmp_path / "d" / "tables").iterdir()}
+
+
+def test_baselines_that_give_no_line_are_an_error(robustkit: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("model,clean,maen\na,0.5,0.4\n")
+    judge = ("report", run, "--effective-robustness")
+    robustkit(*judge, "b.csv").assert_error(2, "no baseline has a shift that was measured here", "did you mean 'mean'?")
+    robustkit(*judge, "none.csv").assert_error(2, "none.csv cannot be read")
+    robustkit(*judge, run).assert_error(2, "needs 8 baseline models, got 1", "--fewest-baselines")
+    robustkit(*judge, run, "--fewest-baselines", "2").assert_error(2, "--fewest-baselines")

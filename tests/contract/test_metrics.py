@@ -12,26 +12,44 @@ from robustkit.host import load_host
 from robustkit.store.records import ATTACK_COLUMNS, RECORD_COLUMNS, encode_chunk
 from robustkit.testing import METRIC_CHECKS, check_metric
 from robustkit.testing import metric as kit
+from robustkit.testing.records import make_attacked_records, make_clean_columns, make_records
 
 HOST = load_host(strict=True)
 ENTRIES = [
     entry
     for entry in HOST.catalog.all("metric")
-    if entry.first_party and entry.component.needs == {"records"}  # the others: test_model_metrics.py
+    if entry.first_party and entry.component.reads_records  # the others: test_model_metrics.py
 ]
 
 
-WITH_PARTS = ("metrics/robust-accuracy-curve",)
+WITH_PARTS = (
+    "metrics/robust-accuracy-curve",
+    "metrics/worst-group",
+    "metrics/worst-class",
+    "metrics/tail-recall",
+    "metrics/consistency",
+)
+FILES = {"metrics/worst-group": "groups", "metrics/tail-recall": "counts"}
+"""The parameter that names a file."""
+
+
+@pytest.fixture
+def files(tmp_path):
+    groups, counts = tmp_path / "groups.csv", tmp_path / "counts.json"
+    groups.write_text("id,group\n" + "".join(f"{each},{'ab'[each % 7 > 3]}\n" for each in range(60)))
+    counts.write_text("[500, 50, 5, 5]")
+    return {"groups": str(groups), "counts": str(counts)}
 
 
 @pytest.mark.parametrize("name", WITH_PARTS)
-def test_first_party_metrics_with_parts_keep_the_contract(name):
+def test_first_party_metrics_with_parts_keep_the_contract(name, files):
     entry = HOST.catalog.find("metric", name)
-    check_metric(lambda: HOST.build(entry, {}), entry.component)
+    params = {FILES[name]: files[FILES[name]]} if name in FILES else {}
+    check_metric(lambda: HOST.build(entry, params), entry.component)
 
 
 def test_records_under_attack_are_those_that_the_store_writes_and_eps():
-    records = kit.make_attacked_records(30)
+    records = make_attacked_records(30)
     assert set(records) == {*RECORD_COLUMNS, *ATTACK_COLUMNS, "eps"}
     assert encode_chunk(records, cell="toy", chunk=0)
     assert set(records["broken_by"]) == {"", "clean", "kit/attack"}
@@ -47,10 +65,19 @@ def test_first_party_metrics_keep_the_contract(entry, check):
     check(lambda: HOST.build(entry, {}), entry.component)
 
 
-@pytest.mark.parametrize("bins", [1, 2, 100])
-def test_ece_keeps_the_contract_with_other_numbers_of_bins(bins):
-    entry = HOST.catalog.find("metric", "metrics/ece")
-    check_metric(lambda: HOST.build(entry, {"bins": bins}), entry.component)
+OTHER = [
+    *(("ece", {"bins": bins}) for bins in (1, 2, 100)),
+    ("ece", {"binning": "equal-mass", "bins": 7}),
+    ("ece", {"norm": "l2", "edge": "left"}),
+    ("ece", {"norm": "max", "binning": "equal-mass", "edge": "left"}),
+    ("ece", {"norm": "l2", "debiased": True, "bins": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), OTHER, ids=str)
+def test_first_party_metrics_keep_the_contract_with_other_parameters(name, params):
+    entry = HOST.catalog.find("metric", f"metrics/{name}")
+    check_metric(lambda: HOST.build(entry, params), entry.component)
 
 
 def test_the_first_party_metrics_are_found():
@@ -58,7 +85,7 @@ def test_the_first_party_metrics_are_found():
 
 
 def test_records_are_those_that_the_store_writes():
-    records = kit.make_records(5)
+    records = make_records(5)
     assert list(records) == list(RECORD_COLUMNS)
     assert encode_chunk(records, cell="toy", chunk=0)
     assert not records.keys() & ATTACK_COLUMNS.keys()
@@ -66,15 +93,24 @@ def test_records_are_those_that_the_store_writes():
 
 @pytest.mark.parametrize(("sure_of", "accuracy"), [(0, 1.0), (1, 0.0)])
 def test_perfect_and_hopeless_records_are_what_they_say(sure_of, accuracy):
-    records = kit.make_records(sure_of=sure_of)
+    records = make_records(sure_of=sure_of)
     assert (records["prediction"] == records["label"]).mean() == accuracy
     assert (records["confidence"] == 1).all()
 
 
 def test_ordinary_records_are_neither_perfect_nor_hopeless():
-    records = kit.make_records()
+    records = make_records()
     assert 0.3 < (records["prediction"] == records["label"]).mean() < 0.9
     assert len(np.unique(records["confidence"])) > 50
+
+
+@pytest.mark.parametrize("sure_of", [None, 0, 1])
+def test_what_an_attack_found_wrong_before_was_wrong_when_it_was_clean(sure_of):
+    attacked, clean = make_attacked_records(sure_of=sure_of), make_clean_columns(sure_of=sure_of)
+    before = attacked["broken_by"] == "clean"
+    assert set(clean) == {f"clean_{name}" for name in RECORD_COLUMNS if name not in ("id", "label")}
+    assert ((clean["clean_prediction"] == attacked["label"]) == ~before).all()
+    assert before.any() == (sure_of is None)
 
 
 def declare(**changes):
@@ -358,6 +394,34 @@ def test_checking_one_by_one_or_all_together_is_the_same():
         check_metric(EndsSwapped, declare())
 
 
+class ReadsClean(Good):
+    def values(self, records):
+        return (records["prediction"] != records["clean_prediction"]).astype(np.float64)
+
+
+def test_a_metric_may_declare_that_it_reads_the_clean_records():
+    check_metric(ReadsClean, declare(needs=frozenset({"records", "clean"})))
+    with pytest.raises(AssertionError, match="clean_prediction"):
+        check_metric(ReadsClean, declare())
+
+
+class UndefinedWhere(Good):
+    def __init__(self, *shares):
+        self.shares = shares
+
+    def __call__(self, records):
+        right = float((records["prediction"] == records["label"]).sum()) / max(1, len(records["id"]))
+        undefined = len(records["id"]) and right in self.shares
+        return Estimate(value=None, n=0, note="undefined: a toy") if undefined else super().__call__(records)
+
+
+def test_only_extremes_may_be_undefined():
+    check_metric(lambda: UndefinedWhere(0.0, 1.0), declare())
+    ordinary = float((make_records()["prediction"] == make_records()["label"]).mean())
+    with pytest.raises(AssertionError, match="expected value to be a finite number, got None"):
+        check_metric(lambda: UndefinedWhere(ordinary), declare())
+
+
 class Several(Good):
     """Two estimates by name."""
 
@@ -371,10 +435,20 @@ class SometimesOne(Several):
         return found if len(records["id"]) > 1 else {"mean": found["mean"]}
 
 
+class OneByLabel(Several):
+    def __call__(self, records):
+        found = {"mean": super().__call__(records)["mean"]}
+        return {**found, **{f"label={each}": found["mean"] for each in np.unique(records["label"])}}
+
+
 class OneIsWrong(Several):
     def __call__(self, records):
         found = super().__call__(records)
         return {**found, "again": replace(found["again"], value=-1.0)}
+
+
+def test_the_bounds_of_a_part_are_its_own():
+    check_metric(OneIsWrong, declare(part_bounds={"again": (-1, 2)}, higher_is_better=None))
 
 
 def test_several_estimates_by_name_are_checked_one_by_one():
@@ -383,3 +457,4 @@ def test_several_estimates_by_name_are_checked_one_by_one():
         check_metric(OneIsWrong, declare())
     with pytest.raises(AssertionError, match="the estimate 'again' is missing for other records"):
         check_metric(SometimesOne, declare())
+    check_metric(OneByLabel, declare())

@@ -12,13 +12,15 @@ from robustkit.testing import METRIC_CHECKS, MODEL_METRIC_CHECKS, check_metric
 from robustkit.testing import model_metric as kit
 
 HOST = load_host(strict=True)
-ENTRIES = [entry for entry in HOST.catalog.all("metric") if entry.first_party and entry.component.needs != {"records"}]
+ENTRIES = [entry for entry in HOST.catalog.all("metric") if entry.first_party and not entry.component.reads_records]
 OTHER = [
     ("utility-sensitivity", {"estimator": "hutchinson", "draws": 4}),
     ("utility-sensitivity", {"estimator": "finite", "draws": 3, "basis": "pixel", "layer": "0"}),
     ("token-utility-sensitivity", {"perturb": "mask", "replacement": "…", "layer": "embedding"}),
     ("linear-cka", {"layers": "[14]"}),
     ("linear-cka", {"widest": 5}),
+    ("classwise-ece", {"bins": 4, "norm": "l2"}),
+    ("classwise-ece", {"norm": "max", "edge": "left"}),
 ]
 
 
@@ -62,6 +64,17 @@ class Good:
         values = self.merge(chunks)["lengths"].astype(np.float64)
         low, high = mean_interval(values)
         return Estimate(value=float(values.mean()), n=len(values), ci_low=low, ci_high=high, interval="student-t")
+
+
+class FromLogits(Good):
+    def measure(self, batch):
+        return {"lengths": batch.logits.norm(dim=1).numpy()}
+
+
+def test_logits_are_handed_out_where_they_are_declared():
+    check_metric(FromLogits, declare(needs=frozenset({"logits"})))
+    with pytest.raises(AssertionError, match="NoneType"):
+        check_metric(FromLogits, declare())
 
 
 class NoState(Good):

@@ -231,7 +231,8 @@ def _metric_alone(member: Member, condition: str, metric: str) -> Measured:
     # A mean over seeds has no interval here: the seeds share their samples.
     low, high = (rows[0]["ci_low"], rows[0]["ci_high"]) if len(rows) == 1 else (None, None)
     low, high = _cut(low, high, _bounds(member, condition, metric))
-    method = _declared(member, condition, metric).get("interval", "")
+    declared = _declared(member, condition, metric)
+    method = declared.get("part_intervals", {}).get(metric.partition("@")[2], declared.get("interval", ""))
     # Reports make a bootstrap of their own, from which a metric's must be told.
     method = "metric-bootstrap" if method == "bootstrap" else method
     value = member.value(condition, member.seeds(condition, metric), metric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured
 from robustkit.analysis.comparison.measure import of_group
-from robustkit.analysis.comparison.members import Member, find_members, mean_of
+from robustkit.analysis.comparison.members import Member, mean_of
 from robustkit.analysis.comparison.teams import Team
 from robustkit.analysis.corruption.baseline import CorruptionBaseline, RunBaseline
 from robustkit.analysis.corruption.error import corruption_error, relative_corruption_error
+from robustkit.analysis.corruption.reference import find_reference
 from robustkit.analysis.corruption.suite import Suite
-from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_interval
-from robustkit.analysis.statistics.resample import RESAMPLES, SEED
-from robustkit.errors import DataError
-from robustkit.texts import printable
+from robustkit.analysis.statistics.bootstrap_each import bootstrap_each
 
 Array = NDArray[np.float64]
 Key = tuple[str, str]
@@ -58,25 +56,9 @@ def measure_corruptions(
     }
 
 
-def is_comparable(comparison: Comparison, baseline: CorruptionBaseline) -> bool:
-    """Return whether a baseline is a table, or was evaluated on the same samples."""
-    return not isinstance(baseline, RunBaseline) or _dataset(comparison, baseline) is not None
-
-
-def _dataset(comparison: Comparison, baseline: RunBaseline) -> str | None:
-    datasets: Sequence[str] = list(baseline.run.manifest["datasets"])
-    return next((name for name in datasets if baseline.run.samples_key(name) == comparison.key), None)
-
-
 def _reference(comparison: Comparison, suite: Suite, baseline: CorruptionBaseline) -> ErrorProfile:
     if isinstance(baseline, RunBaseline):
-        members, _ = find_members([(baseline.run, _dataset(comparison, baseline) or "")])
-        member = next((each for each in members if each.name == printable(baseline.model)), None)
-        if member is None:
-            raise DataError(
-                f"the baseline {baseline.name} cannot be told from another model of its run", "give each its own name"
-            )
-        return _profile(member, comparison, suite)
+        return _profile(find_reference(comparison, baseline), comparison, suite)
     errors = {name: float(np.mean(values)) for name, values in baseline.errors.items()}
     return ErrorProfile(errors={**errors, CLEAN: np.nan if baseline.clean is None else baseline.clean})
 
@@ -143,22 +125,9 @@ def _bootstrap(suite: Suite, model: ErrorProfile, reference: ErrorProfile | None
     mine = _resampled(model)
     theirs = _resampled(reference) if reference is not None else None
     n = len(next(iter(model.vectors.values())))
-    draws: list[dict[Key, Array]] = []
-
-    def statistic(counts: Array) -> Array:
-        shares = counts / n
-        draws.append(_quantities(suite, mine(shares), theirs(shares) if theirs is not None else None))
-        return shares[:, 0]
-
-    bootstrap_interval(statistic, n, resamples=RESAMPLES, seed=SEED)
-    joined = {key: np.concatenate([draw[key] for draw in draws]) for key in draws[0]}
-    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    return {
-        key: (float(low), float(high))
-        for key, values in joined.items()
-        if not np.isnan(values).any()
-        for low, high in [np.quantile(values, ends)]
-    }
+    return bootstrap_each(
+        lambda shares: _quantities(suite, mine(shares), theirs(shares) if theirs is not None else None), n
+    )
 
 
 def _resampled(profile: ErrorProfile) -> Callable[[Array], dict[str, Array]]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from robustkit.analysis.captions import describe_data, describe_intervals
 from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured
 from robustkit.analysis.corruption.baseline import CorruptionBaseline, RunBaseline
-from robustkit.analysis.corruption.measure import QUANTITIES, is_comparable, measure_corruptions
+from robustkit.analysis.corruption.measure import QUANTITIES, measure_corruptions
+from robustkit.analysis.corruption.reference import is_comparable
 from robustkit.analysis.corruption.suite import COMMON, IMAGES, Suite, find_suites, mean_title, obstacles
 from robustkit.analysis.report.tables import number, rank
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec

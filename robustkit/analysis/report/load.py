@@ -12,15 +12,19 @@ from typing import TypeVar, cast
 from robustkit.analysis.comparison.comparison import Comparison
 from robustkit.analysis.comparison.measure import compare_runs, runs_of
 from robustkit.analysis.comparison.runs import Run, malformed, read_runs
-from robustkit.analysis.corruption.baseline import CorruptionBaseline
-from robustkit.analysis.corruption.measure import is_comparable
+from robustkit.analysis.corruption.baseline import CorruptionBaseline, RunBaseline
+from robustkit.analysis.corruption.reference import is_comparable
 from robustkit.analysis.corruption.suite import find_suites
+from robustkit.analysis.curves.sequences import find_sequences
+from robustkit.analysis.effective.baselines import EffectiveBaselines
 from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
 from robustkit.analysis.figures.tradeoff import tradeoff_figure
 from robustkit.analysis.report.corruption_tables import corruption_tables
+from robustkit.analysis.report.curve_tables import curves_table, flips_table
+from robustkit.analysis.report.effective_table import check_effective, effective_table
 from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
 from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec, worst_case_table
 from robustkit.analysis.report.trust import TrustSaid, trust_said, trust_table
@@ -41,33 +45,40 @@ FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
 """Every kind of figure, in the order of a report."""
 
 
-def load_report(*runs: str | os.PathLike[str], baseline: CorruptionBaseline | None = None) -> Report:
+def load_report(
+    *runs: str | os.PathLike[str],
+    baseline: CorruptionBaseline | None = None,
+    effective: EffectiveBaselines | None = None,
+) -> Report:
     """Return what the runs have found, without evaluating anything.
 
     Runs on the same samples are compared; others get a study of their own.
 
     Args:
         runs: run folders, at least one. Runs that are not finished are taken as far as they are.
-        baseline: what corruption errors are divided by.
+        baseline: what corruption errors and flip probabilities are divided by.
+        effective: the models by which effective robustness is judged.
 
     Raises:
-        ConfigError: there are no corruption errors that the baseline could divide.
+        ConfigError: there is nothing that the baseline could divide, or no line through the models of `effective`.
         DataError: a folder is no run folder, is damaged, or has no results.
     """
     found = read_runs([Path(run) for run in runs])
     try:
-        return _printable(_report(found, baseline))
+        return _printable(_report(found, baseline, effective))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise malformed(Path(runs[0]) if len(runs) == 1 else Path(", ".join(map(str, runs))), error) from error
 
 
-def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None) -> Report:
+def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None, effective: EffectiveBaselines | None) -> Report:
     comparisons = compare_runs(runs)
     names = _study_names(comparisons)
     if baseline is not None:
-        _check_baseline(comparisons, baseline)
+        _check_baseline(comparisons, baseline, judged=effective is not None)
+    if effective is not None:
+        check_effective(comparisons, effective)
     studies = tuple(
-        _study(each, name, baseline, trust_said(runs_of(each, runs)))
+        _study(each, name, baseline, effective, trust_said(runs_of(each, runs)))
         for each, name in zip(comparisons, names, strict=True)
     )
     unfinished = [run.unfinished for run in runs if run.unfinished]
@@ -97,12 +108,15 @@ def _printable(spec: T) -> T:
     return cast("T", found)
 
 
-def _check_baseline(comparisons: Sequence[Comparison], baseline: CorruptionBaseline) -> None:
-    having = [each for each in comparisons if find_suites(each)]
+def _check_baseline(comparisons: Sequence[Comparison], baseline: CorruptionBaseline, *, judged: bool) -> None:
+    """Check that there is something to divide by a baseline, or, where a model is judged, to compare with one."""
+    flips = isinstance(baseline, RunBaseline)
+    having = [each for each in comparisons if find_suites(each) or (flips and (judged or find_sequences(each)))]
     if not having:
+        at_two = ", and no perturbation at two severities" if flips else ""
         raise ConfigError(
             f"nothing to divide by the baseline {baseline.name}: no common corruption was measured at all severities "
-            "from 1 to 5",
+            f"from 1 to 5{at_two}",
             "evaluate for example with -p corruptions/fog:severity=1..5",
         )
     if not any(is_comparable(each, baseline) for each in having):
@@ -124,7 +138,13 @@ def _study_names(comparisons: Sequence[Comparison]) -> list[str]:
     return names
 
 
-def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | None, trust: TrustSaid) -> Study:
+def _study(
+    comparison: Comparison,
+    name: str,
+    baseline: CorruptionBaseline | None,
+    effective: EffectiveBaselines | None,
+    trust: TrustSaid,
+) -> Study:
     found = [build(comparison) for build in FIGURES.values()]
     figures = [each for each in found if isinstance(each, FigureSpec)]
     tradeoff = next((each for each in figures if each.kind == "tradeoff"), None)
@@ -132,6 +152,9 @@ def _study(comparison: Comparison, name: str, baseline: CorruptionBaseline | Non
         results_table_spec(comparison),
         worst_case_table(comparison),
         *corruption_tables(comparison, baseline),
+        curves_table(comparison),
+        flips_table(comparison, baseline),
+        effective_table(comparison, effective, baseline),
         conditions_table(comparison),
         parts_table(comparison),
     ]

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robustkit.analysis.aggregate import results_table
+from robustkit.engine.classifier import Classifier
 from robustkit.errors import ConfigError, PluginError
 from robustkit.evaluation import evaluate
 from robustkit.store import RunFolder
@@ -112,6 +114,35 @@ class Spoiling(MeanLogit):
         raise ValueError("boom")
 
 
+class TopLogit(MeanLogit):
+    """The same from the forward pass of the records."""
+
+    def measure(self, batch):
+        return {"top": batch.logits.amax(dim=1).double().cpu().numpy()}
+
+
+class Undeclared(MeanLogit):
+    """Calls the model that it has not declared."""
+
+
+class LogitVandal(TopLogit):
+    def measure(self, batch):
+        found = super().measure(batch)
+        batch.logits.zero_()
+        return found
+
+
+class Agreement:
+    """Share of samples whose prediction is that on the clean input."""
+
+    def __init__(self, params):
+        pass
+
+    def __call__(self, records):
+        same = records["prediction"] == records["clean_prediction"]
+        return robustkit.Estimate(value=float(same.mean()), n=len(same))
+
+
 class Vandal(Drift):
     """Writes into all that it is handed."""
 
@@ -126,9 +157,9 @@ class Vandal(Drift):
 
 @robustkit.hookimpl
 def robustkit_metrics():
-    def declare(name, target, needs, **more):
+    def declare(name, target, *needs, **more):
         return robustkit.Metric(
-            name=name, summary="s", target=target, higher_is_better=None, needs=frozenset({needs}), **more
+            name=name, summary="s", target=target, higher_is_better=None, needs=frozenset(needs), **more
         )
 
     return [
@@ -139,6 +170,10 @@ def robustkit_metrics():
         declare("beside", Beside, "features", params=BesideParams),
         declare("picky", MeanLogit, "model", params=SideParams, resolve=resolve_side),
         declare("telepathic", Drift, "telepathy"),
+        declare("top-logit", TopLogit, "logits"),
+        declare("a-logit-vandal", LogitVandal, "logits"),
+        declare("undeclared", Undeclared, "logits"),
+        declare("agreement", Agreement, "records", "clean", on="degraded"),
         declare("wordy", MeanLogit, "model", modality="text"),
     ]
 '''
@@ -210,6 +245,69 @@ def test_one_that_writes_into_what_it_is_handed_changes_no_other_result(config: 
     config["metric"] = ["a-vandal", *config["metric"]]
     beside = values(evaluate(config, out=tmp_path / "run").rows)
     assert {key: value for key, value in beside.items() if key[1] != "a-vandal"} == alone
+
+
+def test_logits_come_from_the_forward_pass_that_there_is(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    forward = Classifier.forward
+    monkeypatch.setattr(Classifier, "forward", lambda self, inputs: passes.append(len(inputs)) or forward(self, inputs))
+
+    def count(*metrics: str) -> int:
+        passes.clear()
+        found = values(evaluate({**config, "metric": list(metrics)}, out=tmp_path / "-".join(metrics)).rows)
+        assert found["clean", "accuracy"] > 0
+        return len(passes)
+
+    alone = count("accuracy")
+    assert count("accuracy", "top-logit", "a-logit-vandal") == alone
+    assert count("accuracy", "mean-logit") == alone + 1
+
+
+def test_logits_are_those_of_the_model_whatever_another_metric_does_to_them(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    config["metric"] = ["a-logit-vandal", "top-logit", "mean-logit"]
+    found = values(evaluate(config, out=tmp_path / "run").rows)
+    assert found["clean", "top-logit"] == found["clean", "mean-logit"] == found["clean", "a-logit-vandal"]
+
+
+def test_a_metric_of_logits_that_calls_the_model_is_told_to_declare_it(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["accuracy", "undeclared"]}, out=tmp_path / "run")
+    assert len(done.failures) == 2
+    assert "it calls the model, which it does not declare" in done.failures[0]["error"]
+
+
+def test_records_are_handed_out_with_those_of_the_clean_samples(config: dict[str, Any], tmp_path: Path) -> None:
+    config |= {"metric": ["agreement"], "attack": ["fgsm:eps=0.1"], "seed": [1, 2]}
+    done = evaluate(config, out=tmp_path / "run")
+    manifest = done.folder.read_manifest()
+    records = {
+        (cell["condition"], cell["seed"]): done.folder.read_cell(cell["key"], manifest["chunks"])
+        for cell in manifest["cells"]
+    }
+    clean = records.pop(("clean", 1))
+    expected = {key: float((each["prediction"] == clean["prediction"]).mean()) for key, each in records.items()}
+    assert {(row["condition"], row["seed"]): row["value"] for row in done.rows} == expected
+    assert min(expected.values()) < 1
+
+
+def test_the_manifest_says_how_the_interval_of_each_part_was_made(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["accuracy", "worst-class"]}, out=tmp_path / "run")
+    facts = done.folder.read_manifest()["metrics"]
+    assert facts["metrics/accuracy"]["interval"] == "wilson"
+    assert "part_intervals" not in facts["metrics/accuracy"]
+    said = facts["metrics/worst-class"]["part_intervals"]
+    assert (said["worst"], said["average-of-classes"], said["class=0"]) == ("wilson-simultaneous", "mover", "wilson")
+
+
+def test_without_the_clean_cell_a_metric_that_needs_it_says_so(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["accuracy", "agreement"]}, out=tmp_path / "run")
+    manifest = done.folder.read_manifest()
+    manifest["cells"] = [cell for cell in manifest["cells"] if cell["condition"] != "clean"]
+    found = results_table(done.folder, manifest, {"metrics/accuracy": len, "my-lab/agreement": len}, {})
+    assert "expected records of the clean samples of m, got none" in [each["error"] for each in found.failures][-1]
 
 
 def test_a_checkpoint_cannot_write_to_the_terminal(config: dict[str, Any], tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import robustkit
 import robustkit_metrics
 
 DECLARED = {metric.name: metric for metric in robustkit_metrics.robustkit_metrics()}
-RECORD_METRICS = {name: metric for name, metric in DECLARED.items() if metric.needs == {"records"}}
-METRICS = {name: metric for name, metric in RECORD_METRICS.items() if metric.on == "every"}
+RECORD_METRICS = {name: metric for name, metric in DECLARED.items() if metric.reads_records}
+METRICS = {name: metric for name, metric in RECORD_METRICS.items() if metric.default and metric.on == "every"}
 MODEL_METRICS = {name: metric for name, metric in DECLARED.items() if name not in RECORD_METRICS}
 COLUMNS = {"accuracy": "label", "nll": "nll", "brier": "brier", "ece": "confidence"}
 
@@ -30,19 +30,25 @@ def test_it_declares_the_four_default_metrics():
         "brier": (False, (0.0, 2.0)),
         "ece": (False, (0.0, 1.0)),
     }
-    assert all(metric.default for metric in METRICS.values())
 
 
-def test_it_declares_two_metrics_of_cells_under_attack():
-    found = {name: (each.on, each.default) for name, each in RECORD_METRICS.items() if name not in METRICS}
-    assert found == {"attack-success-rate": ("attacked", True), "robust-accuracy-curve": ("attacked", False)}
+def test_it_declares_further_metrics_of_records():
+    assert {name: (each.on, each.default) for name, each in RECORD_METRICS.items() if name not in METRICS} == {
+        "attack-success-rate": ("attacked", True),
+        "robust-accuracy-curve": ("attacked", False),
+        "worst-group": ("every", False),
+        "worst-class": ("every", False),
+        "tail-recall": ("every", False),
+        "consistency": ("degraded", False),
+    }
 
 
-def test_it_declares_three_metrics_that_need_the_model():
+def test_it_declares_the_metrics_that_need_the_model():
     assert {name: (set(metric.needs), metric.on, metric.modality) for name, metric in MODEL_METRICS.items()} == {
         "utility-sensitivity": ({"model"}, "clean", "image"),
         "token-utility-sensitivity": ({"model"}, "clean", "text"),
         "linear-cka": ({"features"}, "degraded", None),
+        "classwise-ece": ({"logits"}, "every", None),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 

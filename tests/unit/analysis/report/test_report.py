@@ -89,7 +89,7 @@ def test_the_main_table_marks_the_best_and_leaves_undefined_values_undefined(mak
 
 
 def test_conditions_are_short_on_the_page_and_in_full_beside(two_models: Path) -> None:
-    table = only(load_report(two_models)).tables[1]
+    table = next(each for each in only(load_report(two_models)).tables if each.id == "conditions")
     names = {row[1].text: row[1].full for row in table.rows}
     assert names["fog, severity 1"] == "c/fog:severity=1"
 

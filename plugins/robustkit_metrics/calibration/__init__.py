@@ -1,0 +1,1 @@
+"""Calibration error: of the predicted class from records, of every class from logits."""

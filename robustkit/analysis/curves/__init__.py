@@ -1,0 +1,1 @@
+"""What follows from a perturbation at several severities: curves of accuracy, flips of predictions."""

@@ -1,0 +1,1 @@
+"""Effective robustness: accuracy under shift beyond what clean accuracy lets expect of other models."""
