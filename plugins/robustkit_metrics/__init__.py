@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import robustkit
+from robustkit_metrics.contextual.params import (
+    SensitivityParams,
+    TokenUtilitySensitivityParams,
+    UtilityParams,
+    UtilitySensitivityParams,
+)
+from robustkit_metrics.contextual.ranges import AGREEMENT, bounds_of
 from robustkit_metrics.params import (
     EceParams,
     LinearCkaParams,
     RobustAccuracyCurveParams,
-    TokenUtilitySensitivityParams,
-    UtilitySensitivityParams,
 )
-from robustkit_metrics.ranges import PART_BOUNDS
 
 robustkit_api = 1
 
@@ -87,12 +91,12 @@ def robustkit_metrics() -> list[robustkit.Metric]:
         ),
         robustkit.Metric(
             name="utility-sensitivity",
-            summary="whether the model is sensitive to the pixels or patches that are useful to it",
-            target="robustkit_metrics.utility_sensitivity:UtilitySensitivity",
+            summary="whether the model is sensitive to the features of an image that are useful to it",
+            target="robustkit_metrics.contextual.utility_sensitivity:UtilitySensitivity",
             params=UtilitySensitivityParams,
-            resolve="robustkit_metrics.utility_sensitivity:check_basis",
+            resolve="robustkit_metrics.contextual.features:check_compared",
             higher_is_better=None,
-            part_bounds=PART_BOUNDS,
+            part_bounds=bounds_of(*AGREEMENT, "loss-aligned-fraction", "rank-correlation-excess"),
             needs=frozenset({"model"}),
             on="clean",
             modality="image",
@@ -103,10 +107,10 @@ def robustkit_metrics() -> list[robustkit.Metric]:
         robustkit.Metric(
             name="token-utility-sensitivity",
             summary="whether the model is sensitive to the words that are useful to it",
-            target="robustkit_metrics.token_utility_sensitivity:TokenUtilitySensitivity",
+            target="robustkit_metrics.contextual.token_utility_sensitivity:TokenUtilitySensitivity",
             params=TokenUtilitySensitivityParams,
             higher_is_better=None,
-            part_bounds=PART_BOUNDS,
+            part_bounds=bounds_of(*AGREEMENT),
             needs=frozenset({"model"}),
             on="clean",
             modality="text",
@@ -126,5 +130,35 @@ def robustkit_metrics() -> list[robustkit.Metric]:
             tags=("similarity",),
             citation="Kornblith et al. (2019), Similarity of neural network representations revisited; "
             "unbiased by Song et al. (2012), Feature selection via dependence maximization",
+        ),
+        robustkit.Metric(
+            name="utility",
+            summary="how much the loss changes with the features of an image, and with which",
+            target="robustkit_metrics.contextual.profiles:Utility",
+            params=UtilityParams,
+            resolve="robustkit_metrics.contextual.features:check_features",
+            higher_is_better=None,
+            part_bounds=bounds_of("norm", "useful"),
+            needs=frozenset({"model"}),
+            on="clean",
+            modality="image",
+            tags=("contextual",),
+            citation=_KIM,
+            caveat=_CAVEAT,
+        ),
+        robustkit.Metric(
+            name="sensitivity",
+            summary="how much the representation changes with the features of an image, and with which",
+            target="robustkit_metrics.contextual.profiles:Sensitivity",
+            params=SensitivityParams,
+            resolve="robustkit_metrics.contextual.features:check_features",
+            higher_is_better=None,
+            bounds=(0.0, None),
+            needs=frozenset({"model"}),
+            on="clean",
+            modality="image",
+            tags=("contextual",),
+            citation=_KIM,
+            caveat=_CAVEAT,
         ),
     ]

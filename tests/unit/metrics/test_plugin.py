@@ -38,11 +38,13 @@ def test_it_declares_two_metrics_of_cells_under_attack():
     assert found == {"attack-success-rate": ("attacked", True), "robust-accuracy-curve": ("attacked", False)}
 
 
-def test_it_declares_three_metrics_that_need_the_model():
+def test_it_declares_the_metrics_that_need_the_model():
     assert {name: (set(metric.needs), metric.on, metric.modality) for name, metric in MODEL_METRICS.items()} == {
         "utility-sensitivity": ({"model"}, "clean", "image"),
         "token-utility-sensitivity": ({"model"}, "clean", "text"),
         "linear-cka": ({"features"}, "degraded", None),
+        "utility": ({"model"}, "clean", "image"),
+        "sensitivity": ({"model"}, "clean", "image"),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 
@@ -52,6 +54,8 @@ def test_what_is_robustkits_own_definition_says_so():
     assert {name for name, metric in DECLARED.items() if metric.caveat == said} == {
         "utility-sensitivity",
         "token-utility-sensitivity",
+        "utility",
+        "sensitivity",
     }
 
 
