@@ -59,8 +59,7 @@ def reliability_of(columns: robustkit.State) -> float | None:
 
 def _utility(params: UtilityParams, chosen: str) -> str:
     how = f"ablation-{params.ablation}" if params.ablation != "none" else "noise" if chosen == "finite" else "gradient"
-    target = f"{params.target}-{params.smoothing:g}" if params.target == "smoothed-ce" else params.target
-    return f"{how}-of-{target}-by-{params.reference or 'itself'}"
+    return f"{how}-of-{params.target}-by-{params.reference or 'itself'}"
 
 
 def _sensitivity(params: SensitivityParams | UtilitySensitivityParams, chosen: str) -> str:

@@ -87,7 +87,7 @@ def losses_of(batch: robustkit.MetricBatch, params: UtilityParams) -> Callable[[
         raise robustkit.ConfigError(
             f"utility is asked of the model '{params.reference}', which is not here", "evaluate it in the same run"
         )
-    loss = robustkit.target_loss(params.target, params.smoothing)
+    loss = robustkit.target_loss(params.target)
     return lambda points, rows: loss(model(points), labels[rows])
 
 

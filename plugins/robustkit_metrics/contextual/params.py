@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 
 import robustkit
 
@@ -43,11 +43,8 @@ class UtilityParams(FeatureParams):
     """Parameters of `utility`."""
 
     target: Literal["ce", "smoothed-ce", "margin", "logit"] = "ce"
-    """What features are useful for: cross-entropy, with or without smoothed labels, or the margin or the logit of the
-    label, which do not saturate."""
-
-    smoothing: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """Share of the label that `target=smoothed-ce` spreads over all classes."""
+    """What features are useful for: cross-entropy, or that of labels of which 0.1 is spread over all classes, or the
+    margin or the logit of the label, which do not saturate."""
 
     ablation: Literal["none", "zero", "mean", "blur"] = "none"
     """Utility is the change of the target when a feature is replaced: by 0, by the mean of its channel, or by a blurred

@@ -129,7 +129,7 @@ def _slope(chunk: Chunk, params: UtilitySensitivityParams) -> Tensor:
     """Return (N, classes): the gradient of the target with respect to the logits."""
     with torch.no_grad():
         logits = chunk.batch.model(chunk.inputs)
-    loss = robustkit.target_loss(params.target, params.smoothing)
+    loss = robustkit.target_loss(params.target)
     return robustkit.loss_slope(loss, logits, chunk.batch.labels)
 
 

@@ -18,7 +18,9 @@ METRICS = ("utility-sensitivity", "token-utility-sensitivity")
 
 ESTIMATORS = {
     "hutchinson": "sensitivity estimated by random projections: biased low, ranks attenuated",
-    "finite": "utility and sensitivity estimated from random noise on one feature at a time: ranks attenuated",
+    "auto": "sensitivity exact where that takes no more passes than draws, else estimated by random projections",
+    "finite": "utility and sensitivity estimated from the same random noise on one feature at a time: "
+    "they agree too well",
 }
 """What a caption must say of estimators that are not exact."""
 
@@ -32,7 +34,8 @@ def sensitivity_figure(comparison: Comparison) -> FigureSpec | Omission:
     the most, larger is more sensitive to what matters.
     """
     metrics = comparison.metrics_named(*METRICS)
-    panels = [panel for metric in metrics if (panel := _panel(comparison, metric)) is not None]
+    titles = panel_titles(metrics)
+    panels = [panel for metric in metrics if (panel := _panel(comparison, metric, titles[metric])) is not None]
     if not panels:
         reason = "sensitivity was not measured: evaluate with -m utility-sensitivity (texts: token-utility-sensitivity)"
         return Omission(figure="sensitivity", reason=reason)
@@ -45,9 +48,24 @@ def sensitivity_figure(comparison: Comparison) -> FigureSpec | Omission:
     )
 
 
-def _panel(comparison: Comparison, metric: str) -> Panel | None:
+def panel_titles(metrics: Sequence[str]) -> dict[str, str]:
+    """Return a short title for each metric: its name, and the parameters that tell it from others of this name.
+
+    >>> list(panel_titles(["m/us:basis=patch,draws=8", "m/us:basis=fourier,draws=8", "m/other:draws=8"]).values())
+    ['us, basis=patch', 'us, basis=fourier', 'other']
+    """
+    titles = {}
+    for metric in metrics:
+        name, _, given = metric.partition(":")
+        others = [other.partition(":")[2].split(",") for other in metrics if other.partition(":")[0] == name]
+        own = [each for each in given.split(",") if not all(each in other for other in others)]
+        titles[metric] = ", ".join([name.rpartition("/")[2], *own])
+    return titles
+
+
+def _panel(comparison: Comparison, metric: str, title: str) -> Panel | None:
     shown = [(subject, *_of(comparison, subject, metric)) for subject in comparison.subjects]
-    return plane(metric.partition(":")[0].rpartition("/")[2], shown, _x_axis, _y_axis, condition=metric)
+    return plane(title, shown, _x_axis, _y_axis, condition=metric)
 
 
 def _of(comparison: Comparison, subject: Subject, metric: str) -> tuple[Measured, Measured]:
