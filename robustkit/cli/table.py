@@ -11,7 +11,7 @@ from robustkit.texts import printable
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
-MOST_PARTS = 12
+MOST_PARTS = 7
 """A line of a terminal has room for no more numbers."""
 
 

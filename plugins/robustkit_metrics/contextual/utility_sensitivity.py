@@ -89,9 +89,14 @@ class UtilitySensitivity:
         with torch.no_grad():
             length = represent(chunk.inputs).norm(dim=1)
         given = (utility.value, sensitivity.value, length, self.params.fraction)
-        columns = robustkit.agreement(*given)
+        agreement = robustkit.agreement(*given)
+        ranks = agreement["rank-correlation"]
+        # First what says how much of the rest is arithmetic: a terminal has no room for all.
+        columns = {"rank-correlation": ranks} | self._coupling(
+            chunk, represent, utility.value, sensitivity.value, ranks
+        )
+        columns |= agreement
         columns |= {CHANCE + name: each for name, each in robustkit.agreement_by_chance(*given).items()}
-        columns |= self._coupling(chunk, represent, utility.value, sensitivity.value, columns["rank-correlation"])
         columns[HIDDEN + "label"] = chunk.batch.labels
         columns[HIDDEN + "estimator"] = torch.full_like(length, ESTIMATORS.index(chunk.plan.estimator))
         if not chunk.plan.is_exact:
