@@ -91,12 +91,11 @@ class UtilitySensitivity:
         given = (utility.value, sensitivity.value, length, self.params.fraction)
         agreement = robustkit.agreement(*given)
         ranks = agreement["rank-correlation"]
+        columns = {CHANCE + name: each for name, each in robustkit.agreement_by_chance(*given).items()}
         # First what says how much of the rest is arithmetic: a terminal has no room for all.
-        columns = {"rank-correlation": ranks} | self._coupling(
-            chunk, represent, utility.value, sensitivity.value, ranks
-        )
+        columns["rank-correlation"] = ranks
+        columns |= self._coupling(chunk, represent, utility.value, sensitivity.value, ranks)
         columns |= agreement
-        columns |= {CHANCE + name: each for name, each in robustkit.agreement_by_chance(*given).items()}
         columns[HIDDEN + "label"] = chunk.batch.labels
         columns[HIDDEN + "estimator"] = torch.full_like(length, ESTIMATORS.index(chunk.plan.estimator))
         if not chunk.plan.is_exact:
