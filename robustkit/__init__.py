@@ -61,11 +61,43 @@ _PUBLIC = {
     "robustkit.corrupting": ("CorruptedSet", "corrupt"),
     "robustkit.perturbing": ("perturb",),
     "robustkit.training.run": ("Training", "train"),
-    "robustkit.contextual.agreement": ("agreement",),
-    "robustkit.contextual.bases": ("FeatureBasis", "make_basis", "patch_basis", "pixel_basis", "value_basis"),
-    "robustkit.contextual.finite": ("FiniteEffects", "finite_effects"),
-    "robustkit.contextual.first_order": ("gradient_sensitivity", "gradient_utility", "loss_aligned_fraction"),
+    "robustkit.contextual.agreement": ("agreement", "agreement_by_chance", "rank_correlation"),
+    "robustkit.contextual.baselines": ("make_baseline",),
+    "robustkit.contextual.bases": (
+        "FeatureBasis",
+        "Partition",
+        "make_basis",
+        "patch_basis",
+        "pixel_basis",
+        "value_basis",
+    ),
+    "robustkit.contextual.directions": (
+        "DirectionBasis",
+        "direction_basis",
+        "directional_sensitivity",
+        "forward_sensitivity",
+    ),
+    "robustkit.contextual.estimated": ("Estimated",),
+    "robustkit.contextual.finite": ("FiniteEffects", "ablation_utility", "finite_effects"),
+    "robustkit.contextual.first_order": (
+        "gradient_sensitivity",
+        "gradient_utility",
+        "hutchinson_sensitivity",
+        "loss_aligned_fraction",
+        "utility_along",
+        "worst_case_sensitivity",
+    ),
+    "robustkit.contextual.fourier": ("FourierBasis", "fourier_basis"),
+    "robustkit.contextual.planning": (
+        "SensitivityPlan",
+        "SensitivitySizes",
+        "estimate_sensitivity",
+        "measure_sizes",
+        "plan_sensitivity",
+    ),
     "robustkit.contextual.representation": ("Representation",),
+    "robustkit.contextual.superpixels": ("SamplePartition", "superpixel_basis"),
+    "robustkit.contextual.targets": ("loss_slope", "target_loss"),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
     "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
@@ -174,17 +206,41 @@ if TYPE_CHECKING:
     from robustkit.components import Trainer as Trainer
     from robustkit.components import View as View
     from robustkit.contextual.agreement import agreement as agreement
+    from robustkit.contextual.agreement import agreement_by_chance as agreement_by_chance
+    from robustkit.contextual.agreement import rank_correlation as rank_correlation
+    from robustkit.contextual.baselines import make_baseline as make_baseline
     from robustkit.contextual.bases import FeatureBasis as FeatureBasis
+    from robustkit.contextual.bases import Partition as Partition
     from robustkit.contextual.bases import make_basis as make_basis
     from robustkit.contextual.bases import patch_basis as patch_basis
     from robustkit.contextual.bases import pixel_basis as pixel_basis
     from robustkit.contextual.bases import value_basis as value_basis
+    from robustkit.contextual.directions import DirectionBasis as DirectionBasis
+    from robustkit.contextual.directions import direction_basis as direction_basis
+    from robustkit.contextual.directions import directional_sensitivity as directional_sensitivity
+    from robustkit.contextual.directions import forward_sensitivity as forward_sensitivity
+    from robustkit.contextual.estimated import Estimated as Estimated
     from robustkit.contextual.finite import FiniteEffects as FiniteEffects
+    from robustkit.contextual.finite import ablation_utility as ablation_utility
     from robustkit.contextual.finite import finite_effects as finite_effects
     from robustkit.contextual.first_order import gradient_sensitivity as gradient_sensitivity
     from robustkit.contextual.first_order import gradient_utility as gradient_utility
+    from robustkit.contextual.first_order import hutchinson_sensitivity as hutchinson_sensitivity
     from robustkit.contextual.first_order import loss_aligned_fraction as loss_aligned_fraction
+    from robustkit.contextual.first_order import utility_along as utility_along
+    from robustkit.contextual.first_order import worst_case_sensitivity as worst_case_sensitivity
+    from robustkit.contextual.fourier import FourierBasis as FourierBasis
+    from robustkit.contextual.fourier import fourier_basis as fourier_basis
+    from robustkit.contextual.planning import SensitivityPlan as SensitivityPlan
+    from robustkit.contextual.planning import SensitivitySizes as SensitivitySizes
+    from robustkit.contextual.planning import estimate_sensitivity as estimate_sensitivity
+    from robustkit.contextual.planning import measure_sizes as measure_sizes
+    from robustkit.contextual.planning import plan_sensitivity as plan_sensitivity
     from robustkit.contextual.representation import Representation as Representation
+    from robustkit.contextual.superpixels import SamplePartition as SamplePartition
+    from robustkit.contextual.superpixels import superpixel_basis as superpixel_basis
+    from robustkit.contextual.targets import loss_slope as loss_slope
+    from robustkit.contextual.targets import target_loss as target_loss
     from robustkit.contextual.tokens import WordEffects as WordEffects
     from robustkit.contextual.tokens import word_effects as word_effects
     from robustkit.contextual.tokens import word_spans as word_spans

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import robustkit
 from robustkit_metrics.calibration.params import ClasswiseEceParams, EceParams
+from robustkit_metrics.contextual.params import (
+    SensitivityParams,
+    TokenUtilitySensitivityParams,
+    UtilityParams,
+    UtilitySensitivityParams,
+)
+from robustkit_metrics.contextual.ranges import AGREEMENT, bounds_of
 from robustkit_metrics.groups.params import TailRecallParams, WorstGroupParams
 from robustkit_metrics.params import (
     LinearCkaParams,
     RobustAccuracyCurveParams,
-    TokenUtilitySensitivityParams,
-    UtilitySensitivityParams,
 )
-from robustkit_metrics.ranges import PART_BOUNDS
 
 robustkit_api = 1
 
@@ -84,12 +88,12 @@ _METRICS = (
     ),
     robustkit.Metric(
         name="utility-sensitivity",
-        summary="whether the model is sensitive to the pixels or patches that are useful to it",
-        target="robustkit_metrics.utility_sensitivity:UtilitySensitivity",
+        summary="whether the model is sensitive to the features of an image that are useful to it",
+        target="robustkit_metrics.contextual.utility_sensitivity:UtilitySensitivity",
         params=UtilitySensitivityParams,
-        resolve="robustkit_metrics.utility_sensitivity:check_basis",
+        resolve="robustkit_metrics.contextual.features:check_compared",
         higher_is_better=None,
-        part_bounds=PART_BOUNDS,
+        part_bounds=bounds_of(*AGREEMENT, "loss-aligned-fraction", "rank-correlation-excess"),
         needs=frozenset({"model"}),
         on="clean",
         modality="image",
@@ -100,10 +104,10 @@ _METRICS = (
     robustkit.Metric(
         name="token-utility-sensitivity",
         summary="whether the model is sensitive to the words that are useful to it",
-        target="robustkit_metrics.token_utility_sensitivity:TokenUtilitySensitivity",
+        target="robustkit_metrics.contextual.token_utility_sensitivity:TokenUtilitySensitivity",
         params=TokenUtilitySensitivityParams,
         higher_is_better=None,
-        part_bounds=PART_BOUNDS,
+        part_bounds=bounds_of(*AGREEMENT),
         needs=frozenset({"model"}),
         on="clean",
         modality="text",
@@ -175,6 +179,36 @@ _METRICS = (
         on="degraded",
         tags=("consistency",),
         citation="Cohen (1960), A coefficient of agreement for nominal scales",
+    ),
+    robustkit.Metric(
+        name="utility",
+        summary="how much the loss changes with the features of an image, and with which",
+        target="robustkit_metrics.contextual.profiles:Utility",
+        params=UtilityParams,
+        resolve="robustkit_metrics.contextual.features:check_features",
+        higher_is_better=None,
+        part_bounds=bounds_of("norm", "useful"),
+        needs=frozenset({"model"}),
+        on="clean",
+        modality="image",
+        tags=("contextual",),
+        citation=_KIM,
+        caveat=_CAVEAT,
+    ),
+    robustkit.Metric(
+        name="sensitivity",
+        summary="how much the representation changes with the features of an image, and with which",
+        target="robustkit_metrics.contextual.profiles:Sensitivity",
+        params=SensitivityParams,
+        resolve="robustkit_metrics.contextual.features:check_features",
+        higher_is_better=None,
+        bounds=(0.0, None),
+        needs=frozenset({"model"}),
+        on="clean",
+        modality="image",
+        tags=("contextual",),
+        citation=_KIM,
+        caveat=_CAVEAT,
     ),
 )
 

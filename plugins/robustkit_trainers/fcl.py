@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from robustkit import (
     ConfigError,
-    FeatureBasis,
     Keys,
+    Partition,
     Representation,
     TrainingBatch,
     gradient_utility,
@@ -95,7 +95,7 @@ class Fcl(nn.Module):
         """Return (N,) bool: whether the highest logit is the label's, on the samples as they are."""
         return predicts_label(self.model, batch.inputs, batch.labels)
 
-    def _basis(self, shape: tuple[int, int, int]) -> FeatureBasis:
+    def _basis(self, shape: tuple[int, int, int]) -> Partition:
         return make_basis(self.params.basis, shape, self.params.patch)
 
 

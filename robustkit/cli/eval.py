@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from robustkit.cli.eval_config import configure
 from robustkit.cli.gates import check_gates, missed_gates, read_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
+from robustkit.notes import gathered
 
 if TYPE_CHECKING:
     from robustkit.config import RunConfig
@@ -190,8 +190,8 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
         click.echo(worst_case_table(done.worst_cases), err=True, nl=False)
         click.echo(str(done.folder.path))
     _print_trust(done.checks, distrusted)
-    for note, count in Counter(f"{each['metric']}: {each['note']}" for each in done.notes).items():
-        click.echo(f"robustkit: note: {note}{f' ({count} cells)' if count > 1 else ''}", err=True)
+    for note in gathered(done.notes):
+        click.echo(f"robustkit: note: {note}", err=True)
     if done.profile:
         from robustkit.cli.profile import profile_table
 

@@ -11,6 +11,9 @@ from robustkit.texts import printable
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
+MOST_PARTS = 7
+"""A line of a terminal has room for no more numbers."""
+
 
 def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int = 99) -> str:
     """Return a plain table as text; where the terminal is narrow, the first `folding` columns fold."""
@@ -72,7 +75,8 @@ def _eps(condition: str) -> str:
 
 def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
     """Return one table; `whole` is the metric whose parts the columns are, or empty."""
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    every = list(dict.fromkeys(row["metric"] for row in rows))
+    metrics = every[:MOST_PARTS]
     samples: dict[tuple[str, ...], int] = {}
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
@@ -94,6 +98,8 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
         folding=len(columns),
     )
     heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
+    if len(every) > len(metrics):
+        heading.append(f"{len(metrics)} of {len(every)} parts, results.csv has all")
     if any(row.get("status") == "unreliable" for row in rows):
         heading.append("? unreliable, results.json and the report say why")
     return f"{printable(', '.join(heading))}\n{table}"

@@ -44,6 +44,33 @@ def agreement(utility: Tensor, sensitivity: Tensor, length: Tensor, fraction: fl
     }
 
 
+def agreement_by_chance(
+    utility: Tensor, sensitivity: Tensor, length: Tensor, fraction: float = 0.1
+) -> dict[str, Tensor]:
+    """Return what `agreement` would give on average if sensitivities were shuffled among the features, each (N,).
+
+    Exact, not simulated; of `contrast-ratio`, the geometric mean. NaN where the number itself is not defined.
+
+    Args:
+        utility: as for `agreement`.
+        sensitivity: as for `agreement`.
+        length: as for `agreement`.
+        fraction: as for `agreement`.
+    """
+    utility, sensitivity, length = utility.double(), sensitivity.double(), length.double()
+    mean = _ratio(sensitivity.mean(1), length)
+    ones = torch.ones_like(mean)
+    return {
+        "rank-correlation": 0 * ones,
+        "cosine": _ratio(utility.sum(1) * sensitivity.mean(1), utility.norm(dim=1) * sensitivity.norm(dim=1)),
+        "s-low": mean,
+        "s-high": mean,
+        "sensitivity-mass": fraction * ones,
+        "contrast-ratio": ones,
+        "weighted-sensitivity": ones,
+    }
+
+
 def rank_correlation(utility: Tensor, sensitivity: Tensor) -> Tensor:
     """Return (N,) in [-1, 1]: Spearman's rank correlation over the features; ties have their average rank.
 

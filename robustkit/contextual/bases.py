@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -14,9 +14,44 @@ from torch.nn import functional
 from robustkit.errors import ConfigError, DataError
 
 
+class FeatureBasis(Protocol):
+    """What counts as one feature: each feature is an orthogonal projection P_g of an input's values.
+
+    Any object with these four will do; `robustkit.testing.check_basis` says whether it keeps the contract. Where the
+    projections add up to the identity, squares of utilities and of sensitivities add up to those of the whole input.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a feature is, for reports: `value`, `pixel`, `patch 4`, `fourier 8`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many features there are: G."""
+        ...
+
+    def energy(self, values: Tensor) -> Tensor:
+        """Return (N, G): ||P_g v||^2 for each feature.
+
+        Args:
+            values: (N, ...), one tensor like an input for each of N samples.
+        """
+        ...
+
+    def project(self, values: Tensor, feature: int) -> Tensor:
+        """Return P_g v, like `values`.
+
+        Args:
+            values: (N, ...).
+            feature: 0..G - 1.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class FeatureBasis:
-    """A partition of an input's values into features.
+class Partition:
+    """The `FeatureBasis` whose features are sets of an input's values, the same for all inputs.
 
     Attributes:
         name: what a feature is, for reports: `value`, `pixel`, `patch 4`.
@@ -73,6 +108,14 @@ class FeatureBasis:
         table[flat[order], column] = order
         return table
 
+    def energy(self, values: Tensor) -> Tensor:
+        """Return (N, size): the sum of the squares of each feature's values."""
+        return self.total(values.square())
+
+    def project(self, values: Tensor, feature: int) -> Tensor:
+        """Return the values of one feature, 0 elsewhere."""
+        return values * (self.index.to(values.device) == feature)
+
     def spread(self, features: Tensor) -> Tensor:
         """Return (N, *index.shape): what is said of each feature, at each of its values; a mask becomes a mask.
 
@@ -85,26 +128,26 @@ class FeatureBasis:
         return features[:, self.index.to(features.device)]
 
 
-def value_basis(shape: tuple[int, ...]) -> FeatureBasis:
+def value_basis(shape: tuple[int, ...]) -> Partition:
     """Return the basis in which each value is a feature of its own: for images, each channel of each pixel.
 
     >>> value_basis((3, 2, 2)).size
     12
     """
     size = math.prod(shape)
-    return FeatureBasis("value", torch.arange(size).reshape(shape), size)
+    return Partition("value", torch.arange(size).reshape(shape), size)
 
 
-def pixel_basis(shape: tuple[int, int, int]) -> FeatureBasis:
+def pixel_basis(shape: tuple[int, int, int]) -> Partition:
     """Return the basis in which all channels of a pixel together are a feature.
 
     Args:
         shape: (C, H, W) of one image.
     """
-    return FeatureBasis("pixel", _squares(shape, 1), shape[1] * shape[2])
+    return Partition("pixel", _squares(shape, 1), shape[1] * shape[2])
 
 
-def patch_basis(shape: tuple[int, int, int], side: int) -> FeatureBasis:
+def patch_basis(shape: tuple[int, int, int], side: int) -> Partition:
     """Return the basis of square patches, all channels together, row by row from the top left.
 
     Where `side` does not divide the image, the patches at the right and the bottom are cut off.
@@ -122,16 +165,16 @@ def patch_basis(shape: tuple[int, int, int], side: int) -> FeatureBasis:
     if side < 1:
         raise ConfigError(f"patch basis: expected a side of 1 or more pixels, got {side}", "4 is a common choice")
     index = _squares(shape, side)
-    return FeatureBasis(f"patch {side}", index, int(index.max()) + 1)
+    return Partition(f"patch {side}", index, int(index.max()) + 1)
 
 
-def make_basis(feature: Literal["pixel", "patch"], shape: tuple[int, int, int], side: int) -> FeatureBasis:
+def make_basis(feature: Literal["value", "pixel", "patch"], shape: tuple[int, int, int], side: int) -> Partition:
     """Return the basis that parameters name: what a feature is, and the side of a patch.
 
     Args:
-        feature: `pixel` or `patch`.
+        feature: `value`, `pixel` or `patch`.
         shape: (C, H, W) of one image.
-        side: of a patch, in pixels; without effect for pixels.
+        side: of a patch, in pixels; without effect for the others.
 
     Raises:
         ConfigError: the side of a patch is below 1.
@@ -139,7 +182,9 @@ def make_basis(feature: Literal["pixel", "patch"], shape: tuple[int, int, int], 
     >>> [make_basis(feature, (3, 4, 4), 2).size for feature in ("pixel", "patch")]
     [16, 4]
     """
-    return pixel_basis(shape) if feature == "pixel" else patch_basis(shape, side)
+    if feature == "patch":
+        return patch_basis(shape, side)
+    return pixel_basis(shape) if feature == "pixel" else value_basis(shape)
 
 
 def _squares(shape: tuple[int, int, int], side: int) -> Tensor:

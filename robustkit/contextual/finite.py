@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from robustkit.contextual.bases import FeatureBasis
+from robustkit.contextual.estimated import mean_of, root_mean_of
 from robustkit.engine.seeds import Keys
 from robustkit.errors import ConfigError
 
 Respond = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Maps n points, and for each the row of its sample, to (n,) losses and (n, m) representations."""
+
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""The same to (n,) losses alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,7 @@ class FiniteEffects:
         utility_rms: root of the mean squared change of the loss.
         sensitivity: root of the mean squared change (L2) of the representation.
         errors: the standard error of each of them over the draws, by the same names; for the roots by the delta method.
+        halves: each of them from the first and from the second half of the draws, by the same names.
     """
 
     utility_mean: Tensor
@@ -33,6 +38,7 @@ class FiniteEffects:
     utility_rms: Tensor
     sensitivity: Tensor
     errors: dict[str, Tensor]
+    halves: dict[str, tuple[Tensor, Tensor]]
 
 
 def finite_effects(
@@ -51,66 +57,83 @@ def finite_effects(
         keys: one key a sample.
         draws: how often each feature is perturbed; at least 2, for the standard errors.
         std: standard deviation of the noise, above 0.
-        batch_size: the most points that are made and asked about at once.
+        batch_size: the most points that are asked about at once.
 
     Raises:
         ConfigError: fewer than 2 draws, or a standard deviation that is not above 0.
     """
     if draws < 2 or not std > 0:
         raise ConfigError(f"expected draws >= 2 and std > 0, got draws={draws}, std={std}", "for example 16 and 0.1")
-    size = (len(inputs), basis.size)
-    losses, changes = (torch.zeros(draws, *size, dtype=torch.float64, device=inputs.device) for _ in range(2))
+    size = (draws, len(inputs), basis.size)
+    losses, changes = (torch.zeros(size, dtype=torch.float64, device=inputs.device) for _ in range(2))
     with torch.no_grad():
         base = [respond(part, rows) for part, rows in _parts(inputs, batch_size)]
         base_loss, base_representation = (torch.cat(parts).double() for parts in zip(*base, strict=True))
         for draw in range(draws):
             noise = (std * keys.child(f"draw {draw}").normal(*inputs.shape[1:])).to(inputs)
-            for rows, features in _blocks(size, batch_size, inputs.device):
-                points = inputs[rows] + noise[rows] * (_index(basis, inputs) == _column(features, inputs))
+            for points, rows, features in one_feature_changed(inputs, basis, noise, batch_size):
                 loss, representation = respond(points, rows)
                 losses[draw, rows, features] = loss.double() - base_loss[rows]
                 changes[draw, rows, features] = (representation.double() - base_representation[rows]).square().sum(1)
     return _summarise(losses, changes)
 
 
+def ablation_utility(
+    losses: Losses, inputs: Tensor, basis: FeatureBasis, baseline: Tensor, batch_size: int = 512
+) -> Tensor:
+    """Return (N, G): how much the loss rises when each feature alone is replaced by that of a baseline; signed.
+
+    It is what occlusion and feature ablation attribute, with the opposite sign. It does not vanish where the loss is
+    saturated. Costs N * (G + 1) forward passes without gradients.
+
+    Args:
+        losses: called as `losses(points, rows)`; it sees the loss of sample `rows[i]` for `points[i]`.
+        inputs: (N, ...) float.
+        basis: G features.
+        baseline: like `inputs`, from `make_baseline` or one's own.
+        batch_size: the most points that are asked about at once.
+    """
+    found = torch.zeros(len(inputs), basis.size, dtype=torch.float64, device=inputs.device)
+    with torch.no_grad():
+        base = torch.cat([losses(part, rows) for part, rows in _parts(inputs, batch_size)]).double()
+        for points, rows, features in one_feature_changed(inputs, basis, baseline - inputs, batch_size):
+            found[rows, features] = losses(points, rows).double() - base[rows]
+    return found
+
+
+def one_feature_changed(
+    inputs: Tensor, basis: FeatureBasis, change: Tensor, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield points x + P_g c, the row of the sample that each is made of, and its feature g; `batch_size` at a time.
+
+    Args:
+        inputs: (N, ...), x.
+        basis: G features.
+        change: like `inputs`, c.
+        batch_size: at least 1.
+    """
+    n, together = len(inputs), max(1, batch_size // len(inputs))
+    for start in range(0, basis.size, together):
+        chosen = torch.arange(start, min(start + together, basis.size), device=inputs.device)
+        points = torch.cat([inputs + basis.project(change, int(feature)) for feature in chosen])
+        rows = torch.arange(n, device=inputs.device).repeat(len(chosen))
+        split = (torch.split(each, batch_size) for each in (points, rows, chosen.repeat_interleave(n)))
+        yield from zip(*split, strict=True)
+
+
 def _summarise(losses: Tensor, changes: Tensor) -> FiniteEffects:
     """Return the moments over the first dimension, that of the draws."""
     found = {
-        "utility_mean": _mean(losses),
-        "utility_abs": _mean(losses.abs()),
-        "utility_rms": _root(losses.square()),
-        "sensitivity": _root(changes),
+        "utility_mean": mean_of(losses),
+        "utility_abs": mean_of(losses.abs()),
+        "utility_rms": root_mean_of(losses.square()),
+        "sensitivity": root_mean_of(changes),
     }
-    values = {name: value for name, (value, _) in found.items()}
-    return FiniteEffects(**values, errors={name: error for name, (_, error) in found.items()})
-
-
-def _mean(values: Tensor) -> tuple[Tensor, Tensor]:
-    return values.mean(dim=0), values.std(dim=0) / len(values) ** 0.5
-
-
-def _root(squares: Tensor) -> tuple[Tensor, Tensor]:
-    mean, error = _mean(squares)
-    root = mean.sqrt()
-    return root, torch.where(root > 0, error / (2 * root.where(root > 0, torch.ones_like(root))), 0.0)
+    values = {name: each.value for name, each in found.items()}
+    errors = {name: each.error for name, each in found.items()}
+    return FiniteEffects(**values, errors=errors, halves={name: each.halves for name, each in found.items()})
 
 
 def _parts(inputs: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     rows = torch.arange(len(inputs), device=inputs.device)
     yield from zip(torch.split(inputs, batch_size), torch.split(rows, batch_size), strict=True)
-
-
-def _blocks(size: tuple[int, int], batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the rows and features of all their pairs, `batch_size` at a time."""
-    n, features = size
-    for start in range(0, n * features, batch_size):
-        flat = torch.arange(start, min(start + batch_size, n * features), device=device)
-        yield flat // features, flat % features
-
-
-def _index(basis: FeatureBasis, inputs: Tensor) -> Tensor:
-    return basis.index.to(inputs.device)
-
-
-def _column(features: Tensor, inputs: Tensor) -> Tensor:
-    return features.reshape(-1, *[1] * (inputs.ndim - 1))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
 
 from robustkit.contextual.bases import FeatureBasis
+from robustkit.contextual.estimated import Estimated, root_mean_of
 from robustkit.engine.seeds import Keys
 from robustkit.errors import ConfigError, DataError
 
@@ -55,49 +57,105 @@ def gradient_utility(loss: Loss, inputs: Tensor, basis: FeatureBasis) -> Tensor:
     Raises:
         DataError: as `signed_utility`, or the basis is for inputs of another shape.
     """
-    return basis.total(signed_utility(loss, inputs).square()).sqrt()
+    return basis.energy(signed_utility(loss, inputs)).sqrt()
 
 
-def gradient_sensitivity(
-    represent: Represent, inputs: Tensor, basis: FeatureBasis, keys: Keys | None = None, draws: int = 0
-) -> tuple[Tensor, Tensor]:
-    """Return two (N, G): ||J P_g||_F, the Frobenius norm of the Jacobian within each feature, and its standard error.
+def utility_along(represent: Represent, inputs: Tensor, basis: FeatureBasis, slope: Tensor) -> Tensor:
+    """Return (N, G): ||P_g J^T v||, the utility that features have for a loss with the slope v at the representation.
 
-    It is how much the representation changes for changes of this feature alone, to first order; robustkit's definition,
-    after Kim et al. (2021). Without `draws` it is exact, by one backward pass for each of the m outputs, and the
-    standard error is 0. With `draws` it is Hutchinson's estimate: the root of the mean of squares over random sign
-    vectors v of ||P_g J^T v||, unbiased in the square. Its rank correlations with anything are attenuated.
+    With a random v it is what utility is without the loss: its agreement with sensitivity is arithmetic alone.
 
     Args:
         represent: (N, ...) inputs to (N, m) representations.
         inputs: (N, ...) float.
         basis: G features.
-        keys: one key a sample; needed with `draws`.
-        draws: how many random vectors; 0 for the exact norm.
+        slope: (N, m), v for each sample.
 
     Raises:
-        ConfigError: `draws` is 1, for which there is no standard error, or is given without keys.
+        DataError: the representations are not (N, m), or do not depend on the inputs.
+    """
+    with _differentiating(inputs) as points:
+        outputs = check_represented(represent(points), inputs)
+        return basis.energy(_gradient((outputs * slope.to(outputs)).sum(), points)).sqrt()
+
+
+def gradient_sensitivity(represent: Represent, inputs: Tensor, basis: FeatureBasis) -> Tensor:
+    """Return (N, G): ||J P_g||_F, the Frobenius norm of the Jacobian within each feature.
+
+    It is how much the representation changes for changes of this feature alone, to first order; robustkit's definition,
+    after Kim et al. (2021). Exact, by one backward pass for each of the m outputs.
+
+    Args:
+        represent: (N, ...) inputs to (N, m) representations.
+        inputs: (N, ...) float.
+        basis: G features.
+
+    Raises:
         DataError: the representations are not (N, m), do not depend on the inputs, or depend on other samples.
     """
-    if draws and (draws < 2 or keys is None):
-        raise ConfigError(
-            f"draws: expected 0, or 2 or more with keys, got {draws}", "leave draws out for the exact norm"
-        )
     with _differentiating(inputs) as points:
-        outputs = represent(points)
-        if outputs.ndim != 2 or len(outputs) != len(inputs):
-            raise DataError(
-                f"expected (N, m) representations of {len(inputs)} samples, got shape {tuple(outputs.shape)}",
-                "pool them to one vector a sample: robustkit.pool_features",
-            )
+        outputs = check_represented(represent(points), inputs)
         _require_independence(outputs, points)
-        if draws and keys is not None:
-            signs = _signs(keys, draws, outputs)
-            squares = [basis.total(_gradient((outputs * each).sum(), points).square()) for each in signs]
-            return _root_mean(torch.stack(squares))
-        total = sum(basis.total(_gradient(column.sum(), points).square()) for column in outputs.unbind(1))
+        total = sum(basis.energy(_gradient(column.sum(), points)) for column in outputs.unbind(1))
         assert isinstance(total, Tensor)
-        return total.sqrt(), torch.zeros_like(total)
+        return total.sqrt()
+
+
+def hutchinson_sensitivity(
+    represent: Represent, inputs: Tensor, basis: FeatureBasis, keys: Keys, draws: int
+) -> Estimated:
+    """Return Hutchinson's estimate of what `gradient_sensitivity` returns, by one backward pass for each draw.
+
+    The root of the mean of ||P_g J^T v||^2 over random sign vectors v: unbiased in the square, so biased low. Noise in
+    it attenuates its rank correlation with anything.
+
+    Args:
+        represent: (N, ...) inputs to (N, m) representations.
+        inputs: (N, ...) float.
+        basis: G features.
+        keys: one key a sample.
+        draws: how many random vectors; 2 or more, for the standard error.
+
+    Raises:
+        ConfigError: fewer than 2 draws.
+        DataError: as `gradient_sensitivity`.
+    """
+    if draws < 2:
+        raise ConfigError(f"draws: expected 2 or more, got {draws}", "take gradient_sensitivity for the exact norm")
+    with _differentiating(inputs) as points:
+        outputs = check_represented(represent(points), inputs)
+        _require_independence(outputs, points)
+        signs = random_signs(keys.child("hutchinson"), draws, outputs)
+        squares = [basis.energy(_gradient((outputs * each).sum(), points)) for each in signs]
+        return root_mean_of(torch.stack(squares))
+
+
+def worst_case_sensitivity(represent: Represent, inputs: Tensor, basis: FeatureBasis) -> Tensor:
+    """Return (N, G): ||J P_g||_2, the most that the representation changes for a change of length 1 of each feature.
+
+    Exact: the root of the largest eigenvalue of J P_g J^T, whose entries are energies of sums of rows of J. One
+    backward pass for each of the m outputs; m (m + 1) / 2 energies, so it is for few outputs, such as logits.
+
+    Args:
+        represent: (N, ...) inputs to (N, m) representations.
+        inputs: (N, ...) float.
+        basis: G features.
+
+    Raises:
+        DataError: as `gradient_sensitivity`.
+    """
+    with _differentiating(inputs) as points:
+        outputs = check_represented(represent(points), inputs)
+        _require_independence(outputs, points)
+        rows = [_gradient(column.sum(), points) for column in outputs.unbind(1)]
+    own = [basis.energy(row).double() for row in rows]
+    gram = torch.zeros(*own[0].shape, len(rows), len(rows), dtype=torch.float64, device=inputs.device)
+    for i, j in combinations_with_replacement(range(len(rows)), 2):
+        # ||a + b||^2 = ||a||^2 + ||b||^2 + 2 <a, b>: a basis needs to know no inner product.
+        shared = own[i] if i == j else (basis.energy(rows[i] + rows[j]).double() - own[i] - own[j]) / 2
+        gram[..., i, j] = gram[..., j, i] = shared
+    largest: Tensor = torch.linalg.eigvalsh(gram)[..., -1]
+    return largest.clamp(min=0).sqrt().to(inputs.dtype)
 
 
 def loss_aligned_fraction(utility: Tensor, sensitivity: Tensor, slope: Tensor) -> Tensor:
@@ -137,14 +195,21 @@ def _require_independence(outputs: Tensor, points: Tensor) -> None:
         )
 
 
-def _signs(keys: Keys, draws: int, outputs: Tensor) -> Tensor:
-    """Return (draws, N, m) of +1 and -1."""
-    drawn = keys.child("hutchinson").integers(0, 2, draws, outputs.shape[1])
+def random_signs(keys: Keys, draws: int, outputs: Tensor) -> Tensor:
+    """Return (draws, N, m) of +1 and -1, like `outputs`."""
+    drawn = keys.integers(0, 2, draws, outputs.shape[1])
     return (2 * drawn - 1).to(outputs).movedim(1, 0)
 
 
-def _root_mean(squares: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the root of the mean over the first dimension, and its standard error by the delta method."""
-    root = squares.mean(dim=0).sqrt()
-    error = squares.std(dim=0) / len(squares) ** 0.5
-    return root, torch.where(root > 0, error / (2 * root.where(root > 0, torch.ones_like(root))), 0.0)
+def check_represented(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """Return the representations, if they are one vector for each sample.
+
+    Raises:
+        DataError: they are not.
+    """
+    if outputs.ndim != 2 or len(outputs) != len(inputs):
+        raise DataError(
+            f"expected (N, m) representations of {len(inputs)} samples, got shape {tuple(outputs.shape)}",
+            "pool them to one vector a sample: robustkit.pool_features",
+        )
+    return outputs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from robustkit.contextual.targets import LogitLoss, cross_entropy
 from robustkit.engine.features import capture_features, find_layers, pool_features
 from robustkit.errors import ConfigError
 
@@ -30,21 +30,28 @@ class Representation:
         if len(self._layers) > 1:
             raise ConfigError(f"layer: '{layer}' matches {', '.join(self._layers)}", "name one of them")
 
+    @property
+    def is_logits(self) -> bool:
+        """Whether the representation is the logits."""
+        return not self._layers
+
     def __call__(self, inputs: Inputs) -> Tensor:
         """Return (N, m) representations."""
         return self._run(inputs)[1]
 
-    def respond(self, labels: Tensor) -> Callable[[Inputs, Tensor], tuple[Tensor, Tensor]]:
+    def respond(
+        self, labels: Tensor, loss: LogitLoss = cross_entropy
+    ) -> Callable[[Inputs, Tensor], tuple[Tensor, Tensor]]:
         """Return what maps inputs, and for each the row of its sample, to losses and representations.
 
         Args:
             labels: (N,) int64, of the samples.
+            loss: of logits and labels; cross-entropy where none is given.
         """
 
         def respond(inputs: Inputs, rows: Tensor) -> tuple[Tensor, Tensor]:
             logits, representation = self._run(inputs)
-            chosen = labels[rows.to(labels.device)]
-            return functional.cross_entropy(logits, chosen, reduction="none"), representation
+            return loss(logits, labels[rows.to(labels.device)]), representation
 
         return respond
 

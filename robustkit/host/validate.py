@@ -262,7 +262,13 @@ def params_schema(entry: Entry) -> dict[str, Any]:
     """Return the JSON schema of the component's parameters."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(entry.component.params).json_schema()
+    declared = entry.component.params
+    schema = TypeAdapter(declared).json_schema()
+    # pydantic reads the help below the fields of the class itself, not below those that it inherits.
+    for base in filter(is_dataclass, declared.__mro__[1:]):
+        for name, facts in TypeAdapter(base).json_schema().get("properties", {}).items():
+            schema["properties"][name] = {**facts, **schema["properties"][name]}
+    return schema
 
 
 def build(entry: Entry, raw: Mapping[str, Any] | Any, *arguments: Any) -> Any:

@@ -10,6 +10,7 @@ Example:
 """
 
 from robustkit.testing.attack import ATTACK_CHECKS, check_attack
+from robustkit.testing.basis import check_basis
 from robustkit.testing.dataset import DATASET_CHECKS, check_dataset
 from robustkit.testing.metric import METRIC_CHECKS, check_metric
 from robustkit.testing.model import MODEL_CHECKS, check_model
@@ -30,6 +31,7 @@ __all__ = [
     "TEXT_PERTURBATION_CHECKS",
     "TRAINER_CHECKS",
     "check_attack",
+    "check_basis",
     "check_dataset",
     "check_metric",
     "check_model",

@@ -19,6 +19,13 @@ def row(condition: str, metric: str, value: float | None, n: int) -> dict[str, A
     } | ends
 
 
+def test_a_metric_of_many_parts_shows_some_and_says_so() -> None:
+    table = results_by_condition([row("clean", f"linear-cka@layer{n}", 0.1 * n, 60) for n in range(20)])
+    assert "7 of 20 parts, results.csv has all" in table
+    assert "layer6" in table
+    assert "layer7" not in table
+
+
 def test_a_metric_over_fewer_samples_shares_the_line_and_says_so() -> None:
     attack = "attacks/pgd:eps=0.1"
     rows = [

@@ -14,9 +14,15 @@ from robustkit.testing import model_metric as kit
 HOST = load_host(strict=True)
 ENTRIES = [entry for entry in HOST.catalog.all("metric") if entry.first_party and not entry.component.reads_records]
 OTHER = [
-    ("utility-sensitivity", {"estimator": "hutchinson", "draws": 4}),
-    ("utility-sensitivity", {"estimator": "finite", "draws": 3, "basis": "pixel", "layer": "0"}),
+    ("utility-sensitivity", {"estimator": "hutchinson", "draws": 4, "memory": 0.01}),
+    ("utility-sensitivity", {"estimator": "forward", "basis": "superpixel", "ablation": "blur", "patch": 3}),
+    ("utility-sensitivity", {"basis": "fourier", "bands": 3, "target": "margin", "counts": "evaluated", "few": 6}),
+    ("utility-sensitivity", {"estimator": "finite", "draws": 4, "basis": "pixel", "layer": "0"}),
     ("token-utility-sensitivity", {"perturb": "mask", "replacement": "…", "layer": "embedding"}),
+    ("utility", {"basis": "fourier", "bands": 2, "target": "smoothed-ce", "counts": "evaluated", "few": 6}),
+    ("utility", {"ablation": "mean", "basis": "superpixel"}),
+    ("sensitivity", {"estimator": "finite", "draws": 3, "worst_case": True, "memory": 0.01}),
+    ("sensitivity", {"basis": "value", "layer": "0", "estimator": "hutchinson", "draws": 4}),
     ("linear-cka", {"layers": "[14]"}),
     ("linear-cka", {"widest": 5}),
     ("classwise-ece", {"bins": 4, "norm": "l2"}),

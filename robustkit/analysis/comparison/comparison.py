@@ -65,6 +65,7 @@ class Measured:
             or empty.
         over: what the interval is over: samples, or the training seeds of a group; empty where none is made.
         replicates: of a group, the value of each model by its name.
+        spec: what exactly was computed, as the metric says; of a group, of its first model.
     """
 
     value: float | None
@@ -74,6 +75,7 @@ class Measured:
     method: str = ""
     over: Literal["samples", "seeds", ""] = ""
     replicates: tuple[tuple[str, float], ...] = ()
+    spec: str = ""
 
     @property
     def level(self) -> bool:

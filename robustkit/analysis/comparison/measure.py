@@ -223,6 +223,7 @@ def _metric(team: Team, condition: str, metric: str) -> Measured:
         return alone[0]
     values = [member.value(condition, member.seeds(condition, metric), metric) for member in team.members]
     group = of_group([member.name for member in team.members], values, _bounds(having[0], condition, metric))
+    group = replace(group, spec=alone[0].spec)
     return over_samples(group, alone) if group.level else group
 
 
@@ -236,7 +237,9 @@ def _metric_alone(member: Member, condition: str, metric: str) -> Measured:
     # Reports make a bootstrap of their own, from which a metric's must be told.
     method = "metric-bootstrap" if method == "bootstrap" else method
     value = member.value(condition, member.seeds(condition, metric), metric)
-    return Measured(value=value, low=low, high=high, n=rows[0]["n"], method=method, over="samples")
+    # Results of older runs have no specification.
+    spec = rows[0].get("spec") or ""
+    return Measured(value=value, low=low, high=high, n=rows[0]["n"], method=method, over="samples", spec=spec)
 
 
 def _declared(member: Member, condition: str, metric: str) -> Mapping[str, Any]:

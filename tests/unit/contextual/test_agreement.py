@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from robustkit import DataError, agreement
+from robustkit import DataError, agreement, agreement_by_chance
 from robustkit.contextual.agreement import (
     contrast_ratio,
     cosine,
@@ -152,3 +152,23 @@ def test_one_feature_has_no_ranks():
 def test_what_does_not_fit_is_refused(utility, sensitivity, fraction, reason):
     with pytest.raises(DataError, match=reason):
         agreement(utility, sensitivity, torch.ones(1), fraction)
+
+
+def test_chance_is_the_mean_over_shuffled_sensitivities():
+    """Exact against a simulation of 4,000 shuffles; the tolerance is four standard errors."""
+    utility, sensitivity = random(n=1, size=12)
+    length = torch.full((1,), 3.0)
+    generator = torch.Generator().manual_seed(0)
+    orders = torch.stack([torch.randperm(12, generator=generator) for _ in range(4000)])
+    found = agreement(utility.expand(4000, 12), sensitivity[0, orders], length.expand(4000), 0.25)
+    for name, expected in agreement_by_chance(utility, sensitivity, length, 0.25).items():
+        values = found[name].log() if name == "contrast-ratio" else found[name]
+        centre = expected.log() if name == "contrast-ratio" else expected
+        assert abs(float(values.mean() - centre)) < 4 * float(values.std()) / 4000**0.5 + 1e-12, name
+    assert abs(float(found["contrast-ratio"].mean()) - 1) > 0.05, "negative control: not the arithmetic mean"
+
+
+def test_chance_is_undefined_with_the_number_itself():
+    zero, one = torch.zeros(1, 4), torch.arange(4.0).expand(1, 4)
+    assert agreement_by_chance(one, zero, torch.ones(1))["cosine"].isnan()
+    assert agreement_by_chance(one, one, torch.zeros(1))["s-low"].isnan()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from robustkit import ConfigError, DataError, FeatureBasis, make_basis, patch_basis, pixel_basis, value_basis
+from robustkit import ConfigError, DataError, Partition, make_basis, patch_basis, pixel_basis, value_basis
 
 BASES = [value_basis((2, 3, 5)), pixel_basis((2, 3, 5)), patch_basis((2, 3, 5), 2), patch_basis((2, 3, 5), 9)]
 SIZES = [30, 15, 6, 1]
@@ -39,7 +39,7 @@ def test_patches_at_the_edge_are_cut_off():
 @pytest.mark.parametrize("index", [[0, 2], [1, 2], [0, 1, 2], [-1, 0, 1]])
 def test_a_gap_in_the_numbers_is_refused(index):
     with pytest.raises(ConfigError, match=r"all of 0\.\.1"):
-        FeatureBasis("toy", torch.tensor(index), 2)
+        Partition("toy", torch.tensor(index), 2)
 
 
 def test_inputs_of_another_shape_are_refused():

@@ -63,7 +63,7 @@ def test_small_noise_is_first_order(net, images, make_keys):
     def ratio(std):
         found = finite_effects(lambda p, r: (loss(p, r), net(p)), images, basis, make_keys(5), draws=256, std=std)
         utility = gradient_utility(lambda x: loss(x, torch.arange(5)), images, basis)
-        sensitivity, _ = gradient_sensitivity(net, images, basis)
+        sensitivity = gradient_sensitivity(net, images, basis)
         errors = found.errors["utility_rms"] / std, found.errors["sensitivity"] / std
         return (found.utility_rms / std - utility) / errors[0], (found.sensitivity / std - sensitivity) / errors[1]
 

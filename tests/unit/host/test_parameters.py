@@ -120,3 +120,29 @@ def test_a_component_without_parameters_says_so() -> None:
 def test_the_schema_has_bounds_default_and_help() -> None:
     std = params_schema(entry())["properties"]["std"]
     assert (std["minimum"], std["maximum"], std["default"], std["description"]) == (0, 1, 0.1, "Standard deviation.")
+
+
+@robustkit.params
+class Base:
+    inherited: int = 1
+    """Stands in the class above."""
+
+    replaced: int = 2
+    """Has another default below."""
+
+
+@robustkit.params
+class Derived(Base):
+    replaced: int = 3
+
+    own: int = 4
+    """Stands here."""
+
+
+def test_inherited_parameters_keep_their_help() -> None:
+    found = params_schema(entry(Derived))["properties"]
+    assert {name: (each.get("description"), each["default"]) for name, each in found.items()} == {
+        "inherited": ("Stands in the class above.", 1),
+        "replaced": ("Has another default below.", 3),
+        "own": ("Stands here.", 4),
+    }

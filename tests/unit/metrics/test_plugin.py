@@ -49,6 +49,8 @@ def test_it_declares_the_metrics_that_need_the_model():
         "token-utility-sensitivity": ({"model"}, "clean", "text"),
         "linear-cka": ({"features"}, "degraded", None),
         "classwise-ece": ({"logits"}, "every", None),
+        "utility": ({"model"}, "clean", "image"),
+        "sensitivity": ({"model"}, "clean", "image"),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 
@@ -58,6 +60,8 @@ def test_what_is_robustkits_own_definition_says_so():
     assert {name for name, metric in DECLARED.items() if metric.caveat == said} == {
         "utility-sensitivity",
         "token-utility-sensitivity",
+        "utility",
+        "sensitivity",
     }
 
 

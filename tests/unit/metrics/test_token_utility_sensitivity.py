@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from robustkit import ConfigError
-from robustkit_metrics.params import TokenUtilitySensitivityParams
-from robustkit_metrics.token_utility_sensitivity import TokenUtilitySensitivity
+from robustkit_metrics.contextual.params import TokenUtilitySensitivityParams
+from robustkit_metrics.contextual.token_utility_sensitivity import TokenUtilitySensitivity
 
 WORTH = {"good": 2.0, "fine": 1.0, "bad": -2.0, "poor": -1.0}
 TEXTS = ["a good and fine film", "bad", "not bad just poor", "so so", "good bad"]
@@ -50,7 +50,10 @@ def test_a_single_word_is_undefined_and_counted(make_batch):
     metric = TokenUtilitySensitivity(PARAMS)
     found = metric.estimate([measure(make_batch)])
     assert found["s-high"].n == 4
-    assert found["s-high"].note == "undefined for 1 of 5 samples, which are left out"
+    assert found["s-high"].note == (
+        "undefined for 1 of 5 samples, which are left out: the text has fewer than two words, or the "
+        "representation has the length 0"
+    )
     # In "so so" and "good bad" both words do the same: no ranks.
     assert found["rank-correlation"].n == 2
 

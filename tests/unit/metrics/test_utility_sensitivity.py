@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from robustkit import ConfigError
-from robustkit_metrics.params import UtilitySensitivityParams
-from robustkit_metrics.ranges import RANGES
-from robustkit_metrics.utility_sensitivity import UtilitySensitivity
+from robustkit_metrics.contextual.params import UtilitySensitivityParams
+from robustkit_metrics.contextual.ranges import AGREEMENT, RANGES
+from robustkit_metrics.contextual.utility_sensitivity import UtilitySensitivity
 
 
 def make_model(seed=0):
@@ -46,12 +46,15 @@ def test_every_part_is_within_its_range(make_batch, images, estimator, layer):
         replace(PARAMS, estimator=estimator, layer=layer, draws=4), [make_batch(make_model(), images, LABELS)]
     )
     aligned = {"loss-aligned-fraction"} if (estimator, layer) == ("gradient", "") else set()
-    assert found.keys() == (RANGES.keys() - {"loss-aligned-fraction"}) | aligned
-    for name, estimate in found.items():
-        low, high = RANGES[name]
+    excess = {"rank-correlation-excess"} if estimator != "finite" else set()
+    noisy = {"rank-correlation-disattenuated"} if estimator != "gradient" else set()
+    assert found.keys() == set(AGREEMENT) | aligned | excess | noisy
+    for name in found.keys() - noisy:
+        estimate, (low, high) = found[name], RANGES[name]
         assert low <= estimate.ci_low <= estimate.value <= estimate.ci_high <= high
         assert estimate.n == 9
-        assert estimate.note == ""
+        assert bool(estimate.note) == bool(noisy)
+        assert (estimate.chance is None) == (name in ("loss-aligned-fraction", "rank-correlation-excess"))
 
 
 def test_values_are_those_of_the_jacobian(make_batch, images):
@@ -122,13 +125,15 @@ def test_undefined_samples_are_left_out_and_counted(make_batch, images):
     images[:2] = 0
     found = estimates(PARAMS, [make_batch(Blind(), images, LABELS % 3)])
     assert found["rank-correlation"].n == 7
-    assert found["rank-correlation"].note == "undefined for 2 of 9 samples, which are left out"
+    assert found["rank-correlation"].note == (
+        "undefined for 2 of 9 samples, which are left out: utility or sensitivity is the same for all features"
+    )
 
 
 def test_nothing_but_undefined_samples_has_no_value(make_batch):
     found = estimates(PARAMS, [make_batch(Blind(), torch.zeros(3, 1, 8, 8), torch.zeros(3, dtype=torch.int64))])
     assert found["rank-correlation"].value is None
-    assert found["rank-correlation"].note == "undefined: for all of 3 samples"
+    assert found["rank-correlation"].note.startswith("undefined: for all of 3 samples: utility or ")
     assert found["s-low"].value is None
 
 
@@ -153,7 +158,7 @@ def test_pixels_are_smaller_than_patches(make_batch, images):
 
 
 def test_the_geometric_mean_treats_a_ratio_and_its_inverse_alike():
-    from robustkit_metrics.sample_columns import estimate_means
+    from robustkit_metrics.contextual.sample_columns import estimate_means
 
     found = estimate_means({"contrast-ratio": np.array([4.0, 0.25, 1.0])})["contrast-ratio"]
     assert found.value == pytest.approx(1)

@@ -78,7 +78,7 @@ def test_utility_and_sensitivity_of_a_linear_model():
     )
     probabilities = (inputs @ weight.T).softmax(1)
     assert torch.allclose(found, ((probabilities - torch.eye(3)[labels]) @ weight).abs())
-    sensitivity, _ = gradient_sensitivity(lambda z: z @ weight.T, inputs, value_basis((5,)))
+    sensitivity = gradient_sensitivity(lambda z: z @ weight.T, inputs, value_basis((5,)))
     assert torch.allclose(sensitivity, weight.norm(dim=0).expand(4, 5))
 
 

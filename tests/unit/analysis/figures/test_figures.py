@@ -169,6 +169,25 @@ def test_the_sensitivity_plane_prefers_low_and_high(make_run: Any) -> None:
     assert (panel.series[0].points[0].x_low, panel.series[0].points[0].y_high) == pytest.approx((0.1, 1.0))
 
 
+@pytest.mark.parametrize(("used", "expected"), [("hutchinson-64", "random projections"), ("gradient", "")])
+def test_an_estimator_that_the_metric_chose_itself_is_in_the_caption(make_run: Any, used: str, expected: str) -> None:
+    spec = f"contextual/s-low/basis=patch-4/representation=logits/sensitivity={used}"
+    rows = [row("m", f"metrics/utility-sensitivity@{part}", 0.5) | {"spec": spec} for part in ("s-low", "s-high")]
+    caption = drawn(sensitivity_figure, make_run({"m": {"clean": HALF}}, rows=rows)).caption
+    assert ("estimated" in caption) == bool(expected)
+    assert expected in caption
+
+
+def test_planes_of_several_features_say_which(make_run: Any) -> None:
+    metrics = [f"metrics/utility-sensitivity:basis={basis},patch=4" for basis in ("patch", "fourier")]
+    rows = [row("m", f"{metric}@{part}", 0.5) for metric in metrics for part in ("s-low", "s-high")]
+    figure = drawn(sensitivity_figure, make_run({"m": {"clean": HALF}}, rows=rows))
+    assert [panel.title for panel in figure.panels] == [
+        "utility-sensitivity, basis=patch",
+        "utility-sensitivity, basis=fourier",
+    ]
+
+
 def test_cka_has_a_line_a_layer(make_run: Any) -> None:
     correct = {"m": {"clean": FULL, "c/f:severity=1": HALF, "c/f:severity=2": NONE}}
     rows = [
@@ -193,14 +212,18 @@ def test_cka_below_zero_is_inside_the_axes(make_run: Any) -> None:
 
 @pytest.mark.parametrize(
     ("estimator", "expected"),
-    [("hutchinson", "random projections: biased low"), ("finite", "random noise"), ("gradient", "")],
+    [
+        ("hutchinson", "random projections: biased low, ranks attenuated."),
+        ("finite", "the same random noise on one feature at a time: they agree too well."),
+        ("gradient", ""),
+    ],
 )
 def test_an_estimator_that_is_not_exact_is_in_the_caption(make_run: Any, estimator: str, expected: str) -> None:
     metric = f"metrics/utility-sensitivity:basis=patch,estimator={estimator},patch=4"
     rows = [row("m", f"{metric}@{part}", 0.5) for part in ("s-low", "s-high")]
     caption = drawn(sensitivity_figure, make_run({"m": {"clean": HALF}}, rows=rows)).caption
     assert expected in caption
-    assert ("ranks attenuated" in caption) == bool(expected)
+    assert ("estimated" in caption) == bool(expected)
 
 
 def test_with_many_panels_cka_is_averaged_over_perturbations(make_run: Any) -> None:

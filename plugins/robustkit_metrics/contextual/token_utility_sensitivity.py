@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 import robustkit
-from robustkit_metrics.params import TokenUtilitySensitivityParams
-from robustkit_metrics.ranges import RANGES
-from robustkit_metrics.sample_columns import append, estimate_means
+from robustkit_metrics.contextual.params import TokenUtilitySensitivityParams
+from robustkit_metrics.contextual.ranges import AGREEMENT, REASONS
+from robustkit_metrics.contextual.sample_columns import CHANCE, Said, append, estimate_means
+
+_REASONS = {part: f"the text has fewer than two words, or {REASONS[part]}" for part in AGREEMENT}
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,20 @@ class TokenUtilitySensitivity:
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the mean of each column; texts for which it is undefined are left out, and counted in the note."""
-        return estimate_means(append(chunks))
+        return estimate_means(append(chunks), Said(reasons=_REASONS))
 
     def _agreement(self, effects: robustkit.WordEffects) -> dict[str, Tensor]:
         """Return each part of one text as a number."""
         utility, sensitivity = effects.utility.abs()[None], effects.sensitivity[None]
         if len(effects.spans) < 2 or not bool(sensitivity.isfinite().all()):
-            names = [name for name in RANGES if name != "loss-aligned-fraction"]
+            names = [*AGREEMENT, *(CHANCE + name for name in AGREEMENT)]
             return dict.fromkeys(names, torch.tensor(torch.nan, dtype=torch.float64))
         # The sensitivity of a word is relative already: the length is 1.
         length = torch.ones(1, dtype=torch.float64)
-        return {
-            name: each[0]
-            for name, each in robustkit.agreement(utility, sensitivity, length, self.params.fraction).items()
-        }
+        given = (utility, sensitivity, length, self.params.fraction)
+        found = robustkit.agreement(*given)
+        found |= {CHANCE + name: each for name, each in robustkit.agreement_by_chance(*given).items()}
+        return {name: each[0] for name, each in found.items()}
 
 
 def _max_length(model: torch.nn.Module) -> int | None:

@@ -1,0 +1,1 @@
+"""Contextual utility and sensitivity: robustkit's definitions, after Kim et al. (2021)."""
