@@ -91,7 +91,7 @@ class Difference:
         value: accuracy of the better minus that of the other, on the same samples.
         low: lower end; None where no interval could be made.
         high: upper end.
-        method: `bootstrap` (paired, over samples), `welch` (over training seeds), or empty.
+        method: `bootstrap` (paired, over samples), `seeds-and-samples-t`, or empty.
     """
 
     value: float

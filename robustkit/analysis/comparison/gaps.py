@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from robustkit.analysis.comparison.comparison import Comparison, Difference
 from robustkit.analysis.comparison.members import Member
 from robustkit.analysis.comparison.scopes import Seeds
 from robustkit.analysis.comparison.shares import correct_shares
-from robustkit.analysis.statistics.intervals import welch_interval
 from robustkit.analysis.statistics.resample import bootstrap_means
+from robustkit.analysis.statistics.seeds import seed_difference
 
 
 def find_gaps(
@@ -17,9 +19,8 @@ def find_gaps(
 ) -> dict[tuple[str, str], Difference]:
     """Return, for each headline scope and each subject but the best, how far the best is ahead.
 
-    Two groups of training seeds are compared by Welch's t-interval over the seeds; otherwise, and where the seeds of
-    both agree exactly, the percentile bootstrap resamples samples, the same for both, which leaves the variation of
-    training out.
+    Two groups of training seeds are compared by a t-interval over seeds and samples; otherwise the percentile bootstrap
+    resamples samples, the same for both, which leaves the variation of training out.
     """
     found: dict[tuple[str, str], Difference] = {}
     for scope in comparison.headline:
@@ -47,10 +48,10 @@ def _behind(
     conditions = comparison.scopes[scope].conditions
     for name in others:
         if len(teams[best]) > 1 and len(teams[name]) > 1:
-            interval = welch_interval(*(_values(accuracy[each].replicates) for each in (best, name)))
+            interval = _over_seeds([teams[each] for each in (name, best)], conditions, seeds)
             if interval is not None:
                 # Accuracies cannot differ by more than 1.
-                ends[name] = (max(interval[0], -1.0), min(interval[1], 1.0), "welch")
+                ends[name] = (max(interval[0], -1.0), min(interval[1], 1.0), "seeds-and-samples-t")
                 continue
         ahead, behind = (correct_shares(teams[each], conditions, seeds) for each in (best, name))
         if ahead is not None and behind is not None and ahead.shape == behind.shape:
@@ -65,5 +66,14 @@ def _behind(
     }
 
 
-def _values(replicates: Sequence[tuple[str, float]]) -> list[float]:
-    return [value for _, value in replicates]
+def _over_seeds(
+    groups: Sequence[Sequence[Member]], conditions: Sequence[str], seeds: Seeds
+) -> tuple[float, float] | None:
+    """Return the interval of how far the second group of training seeds is ahead; None without records or variance."""
+    shares = [[correct_shares([member], conditions, seeds) for member in group] for group in groups]
+    known = [[each for each in group if each is not None] for group in shares]
+    shapes = {each.shape for group in known for each in group}
+    if len(shapes) != 1 or any(len(some) != len(all_) for some, all_ in zip(known, shares, strict=True)):
+        return None
+    first, second = (np.stack(group) for group in known)
+    return seed_difference(first, second).interval() if first.shape[1] > 1 else None

@@ -16,6 +16,7 @@ from robustkit.analysis.comparison.runs import read_runs
 from robustkit.analysis.report.verdict import verdict
 from robustkit.analysis.statistics.intervals import bootstrap_interval, welch_interval
 from robustkit.analysis.statistics.resample import bootstrap_means
+from robustkit.analysis.statistics.seeds import seed_difference
 
 RNG = np.random.default_rng(5)
 
@@ -168,17 +169,20 @@ def test_a_paired_difference_is_narrower_than_the_intervals_apart(make_run: Any)
     assert gap.method == "bootstrap"
 
 
-def test_groups_are_compared_over_training_seeds(make_run: Any) -> None:
+def test_groups_are_compared_over_training_seeds_and_samples(make_run: Any) -> None:
     rights = {"a": (15, 17, 18), "b": (10, 12)}
     correct = {
         f"{group}{right}": {"clean": [1] * right + [0] * (20 - right)} for group in rights for right in rights[group]
     }
     facts = {name: {"group": f"group-{name[0]}"} for name in correct}
     gap = compare(make_run(correct, facts=facts)).gaps[CLEAN, "group-b"]
-    a, b = (np.array(rights[group]) / 20 for group in "ab")
-    expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval()
-    assert gap.method == "welch"
-    assert (gap.low, gap.high) == pytest.approx((expected.low, expected.high))
+    a, b = (np.array([[1.0] * right + [0.0] * (20 - right) for right in rights[group]]) for group in "ab")
+    expected = seed_difference(b, a)
+    assert gap.method == "seeds-and-samples-t"
+    assert (gap.low, gap.high) == pytest.approx(expected.interval())
+    # Welch's over the seeds alone leaves the samples out.
+    welch = stats.ttest_ind(a.mean(1), b.mean(1), equal_var=False).confidence_interval()
+    assert gap.high - gap.low != pytest.approx(welch.high - welch.low, rel=0.01)
 
 
 def test_welch_without_variance_is_undefined() -> None:
@@ -230,7 +234,7 @@ def test_metrics_of_a_group_whose_seeds_agree_have_the_widest_interval_of_its_se
 def test_groups_whose_seeds_agree_are_compared_over_samples(make_run: Any) -> None:
     gap = agreeing(make_run).gaps[CLEAN, "group-b"]
     assert gap.value == pytest.approx(0.35)
-    assert gap.method == "bootstrap"
+    assert gap.method == "seeds-and-samples-t"
     assert gap.low < 0.35 < gap.high
 
 
