@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +172,7 @@ def _distrusted(done: Evaluation) -> list[Check]:
 
 
 def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Check], as_json: bool) -> None:
+    from robustkit.analysis.notes import gather_notes
     from robustkit.store.checks import checks_to_plain
 
     if as_json:
@@ -190,8 +190,8 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
         click.echo(worst_case_table(done.worst_cases), err=True, nl=False)
         click.echo(str(done.folder.path))
     _print_trust(done.checks, distrusted)
-    for note, count in Counter(f"{each['metric']}: {each['note']}" for each in done.notes).items():
-        click.echo(f"robustkit: note: {note}{f' ({count} cells)' if count > 1 else ''}", err=True)
+    for note in gather_notes(done.notes):
+        click.echo(f"robustkit: note: {note}", err=True)
     if done.profile:
         from robustkit.cli.profile import profile_table
 

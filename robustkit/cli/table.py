@@ -11,6 +11,9 @@ from robustkit.texts import printable
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
+MOST_PARTS = 12
+"""A metric with more parts has no table in the terminal."""
+
 
 def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int = 99) -> str:
     """Return a plain table as text; where the terminal is narrow, the first `folding` columns fold."""
@@ -49,6 +52,12 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(_table(whole, found, labels) for whole, found in tables.items())
 
 
+def _many(whole: str, rows: Sequence[Mapping[str, Any]], parts: int) -> str:
+    """Return one line in the place of a table whose columns no terminal could show."""
+    count = f"{parts} parts, {len(rows)} numbers" if parts < len(rows) else f"{parts} parts"
+    return f"{printable(whole.partition('/')[2])}: {count}; results.csv and 'robustkit report' have them\n"
+
+
 def worst_case_table(found: Sequence[Mapping[str, Any]]) -> str:
     """Return which attack broke how many samples of each worst case, and how many alone; empty where there is none."""
     rows = [
@@ -73,6 +82,8 @@ def _eps(condition: str) -> str:
 def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
     """Return one table; `whole` is the metric whose parts the columns are, or empty."""
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    if whole and len(metrics) > MOST_PARTS:
+        return _many(whole, rows, len(metrics))
     samples: dict[tuple[str, ...], int] = {}
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:

@@ -88,13 +88,20 @@ class Moments:
         return float(centred.p[0] ** 2 / centred.pp[0, 0])
 
     def to_state(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Return the sums under names that begin with the prefix."""
-        return {f"{prefix}{name}": array for name, array in vars(self).items()}
+        """Return the sums under names that begin with the prefix; of the symmetric matrix one half."""
+        half = np.concatenate([row[place:] for place, row in enumerate(self.zz)])
+        return {f"{prefix}{name}": array for name, array in {**vars(self), "zz": half}.items()}
 
 
 def from_state(state: Mapping[str, NDArray[Any]], prefix: str) -> Moments:
     """Return what `Moments.to_state` wrote."""
-    return Moments(**{name: state[f"{prefix}{name}"] for name in ("widths", "pivot", *_SUMS)})
+    arrays = {name: state[f"{prefix}{name}"] for name in ("widths", "pivot", *_SUMS)}
+    size, start = len(arrays["z"]), 0
+    zz = np.empty((size, size))
+    for place in range(size):
+        zz[place, place:] = zz[place:, place] = arrays["zz"][start : start + size - place]
+        start += size - place
+    return Moments(**{**arrays, "zz": zz})
 
 
 def measure_moments(sets: Sequence[Tensor], *, pivot: bool = True) -> Moments:
@@ -152,12 +159,16 @@ def moved(m: Moments, pivot: Array) -> Moments:
     blocks = t * (np.repeat(np.arange(len(m.widths)), m.widths) == np.arange(len(m.widths))[:, None])
     tt, tz, tzz, pzt = blocks @ t, blocks @ m.z, blocks @ m.zz, m.pz @ blocks.T
     p = m.p + 2 * tz + n * tt
+    # z t' + t z' + n t t' in one product: the matrix is large, and each pass over it costs.
+    side = m.z + n / 2 * t
+    zz = np.stack([side, t], axis=1) @ np.stack([t, side])
+    zz += m.zz
     return Moments(
         widths=m.widths,
         n=n,
         pivot=pivot,
         z=m.z + n * t,
-        zz=m.zz + np.outer(m.z, t) + np.outer(t, m.z + n * t),
+        zz=zz,
         p=p,
         pp=m.pp
         + 2 * (pzt + pzt.T)

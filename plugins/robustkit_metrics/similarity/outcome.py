@@ -20,6 +20,7 @@ FEW = 10
 """With fewer samples a value is not told from chance."""
 
 _LARGE_ERROR = 0.05
+_SMALL_ERROR = 0.001
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +85,8 @@ class Found:
             return undefined(self.n, f"a self-similarity of 0 or less from {self.n} samples; give more", spec)
         large = [f"the projection adds a standard error of {self.error:.1g}; raise widest"]
         doubts = [*self.doubts, *(large if self.error > _LARGE_ERROR else [])]
-        said = f"projected; standard error of the projection {self.error:.1g}" if projected else ""
+        error = f"{self.error:.1g}" if self.error >= _SMALL_ERROR else f"below {_SMALL_ERROR:g}"
+        said = f"projected; standard error of the projection {error}" if projected else ""
         return robustkit.Estimate(
             value=self.value,
             n=self.n,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from robustkit.analysis.comparison.runs import Run
+from robustkit.analysis.notes import gather_notes
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 from robustkit.texts import printable
 
@@ -64,12 +64,7 @@ def _caveat(what: str, facts: Mapping[str, Any]) -> dict[str, None]:
 
 def estimate_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     """Return what metrics said about their estimates, equal notes together."""
-    counts: Counter[str] = Counter()
-    for run in runs:
-        for note in run.manifest.get("notes", []):
-            text = f"{note['metric']}: {note['note']}" if isinstance(note, Mapping) else str(note)
-            counts[text] += 1
-    return tuple(f"{text} ({count} cells)" if count > 1 else text for text, count in counts.items())
+    return tuple(gather_notes(note for run in runs for note in run.manifest.get("notes", [])))
 
 
 def _table(name: str, title: str, caption: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> TableSpec:
