@@ -116,8 +116,6 @@ def merge(parts: Sequence[Collected], samples: int) -> Collected:
         parts: at least one.
         samples: how many samples are chosen.
     """
-    if len(parts) == 1:
-        return parts[0]
     # Of several reasons the first is said.
     without = {layer: why for part in reversed(parts) for layer, why in part.without.items()}
     lots = np.concatenate([part.lots for part in parts])
@@ -144,11 +142,12 @@ def _merge_groups(groups: Sequence[Group], kept: NDArray[np.int64]) -> Group:
     )
 
 
-def leave_out(whole: Moments, part: Group, layers: Sequence[Layer]) -> Moments:
-    """Return the moments over the samples that are not in a part of the whole, which has these layers."""
-    moments = part.only(layers).moments
+def leave_out(whole: Group, part: Group) -> Moments:
+    """Return the moments over the samples that are not in a part of the whole."""
+    moments = part.only(whole.layers).moments
+    assert whole.moments is not None
     assert moments is not None
-    return subtract(whole, moments)
+    return subtract(whole.moments, moments)
 
 
 def encode(collected: Collected) -> dict[str, NDArray[Any]]:
@@ -169,14 +168,27 @@ def encode(collected: Collected) -> dict[str, NDArray[Any]]:
 def decode(state: State) -> Collected:
     """Return what `encode` made arrays of."""
     about = json.loads(array_text(state["about"]))
-    groups = {}
-    for place, (name, layers) in enumerate(about["groups"].items()):
-        groups[name] = Group(
-            layers=tuple(Layer(**{**layer, "widths": tuple(layer["widths"])}) for layer in layers),
-            moments=from_state(state, f"{place}/") if f"{place}/n" in state else None,
-            rows=state.get(f"{place}/rows"),
-        )
+    groups = {name: read_group(state, name) for name in about["groups"]}
     return Collected(n=int(state["n"]), groups=groups, without=about["without"], lots=state["lots"])
+
+
+def read_group(state: State, name: str) -> Group:
+    """Return one of the groups that `encode` made arrays of."""
+    groups = json.loads(array_text(state["about"]))["groups"]
+    place = list(groups).index(name)
+    return Group(
+        layers=tuple(Layer(**{**layer, "widths": tuple(layer["widths"])}) for layer in groups[name]),
+        moments=from_state(state, f"{place}/") if f"{place}/n" in state else None,
+        rows=state.get(f"{place}/rows"),
+    )
+
+
+def merge_states(states: Sequence[State], samples: int) -> Collected:
+    """Return what is kept of all samples together, reading one state after the other: they may be large."""
+    total = decode(states[0])
+    for state in states[1:]:
+        total = merge([total, decode(state)], samples)
+    return total
 
 
 def text_array(text: str) -> NDArray[np.uint8]:

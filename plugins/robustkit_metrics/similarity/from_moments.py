@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import robustkit
-from robustkit_metrics.similarity.collected import leave_out
+from robustkit_metrics.similarity.collected import leave_out, read_group
 from robustkit_metrics.similarity.jackknife import FEWEST_CHUNKS, Interval, intervals
 from robustkit_metrics.similarity.measures import MomentMeasure
 from robustkit_metrics.similarity.moments import Array
@@ -68,8 +68,10 @@ class _Known:
         if view.is_constant(layer):
             return "constant features"
         if declared.sketched and not self._measure.projectable:
-            widest = self._comparison.options.widest
-            return f"{declared.values} features, and this measure takes widest={widest}; raise it, or pool"
+            room = sum(declared.widths)
+            return (
+                f"{declared.values} features, where this measure has room for {room}: raise widest, pool, compare less"
+            )
         return ""
 
     def _compute(self, view: View, *, chance: bool = False) -> Array:
@@ -81,13 +83,17 @@ class _Known:
             return compute(view, self._pairs, self._comparison.options)
 
     def _jackknife(self) -> list[Interval]:
-        group, chunks = self._comparison.whole, self._comparison.chunks
+        group, name, chunks = self._comparison.whole, self._comparison.name, self._comparison.chunks
+        none: list[Interval] = [(None, None)] * len(self._pairs)
         if len(chunks) < FEWEST_CHUNKS or not self._pairs:
-            return [(None, None)] * len(self._pairs)
-        views = [View(leave_out(self._view.moments, chunk, group.layers), group.parts()) for chunk in chunks]
-        if min(view.n for view in views) < FEWEST:
-            return [(None, None)] * len(self._pairs)
-        return intervals(self._values, [self._compute(view) for view in views], self._measure.bounds)
+            return none
+        without = []
+        for chunk in chunks:
+            view = View(leave_out(group, read_group(chunk, name)), group.parts())
+            if view.n < FEWEST:
+                return none
+            without.append(self._compute(view))
+        return intervals(self._values, without, self._measure.bounds)
 
     def _projection_errors(self) -> Array:
         if not self._comparison.sketched:

@@ -23,6 +23,7 @@ from torch import Tensor
 Array = NDArray[np.float64]
 
 _SUMS = ("n", "z", "zz", "p", "pp", "pz")
+_BAND = 128
 _FLOAT32 = 1e-7  # relative spread below which float32 features are constant
 
 
@@ -96,12 +97,22 @@ class Moments:
 def from_state(state: Mapping[str, NDArray[Any]], prefix: str) -> Moments:
     """Return what `Moments.to_state` wrote."""
     arrays = {name: state[f"{prefix}{name}"] for name in ("widths", "pivot", *_SUMS)}
-    size, start = len(arrays["z"]), 0
-    zz = np.empty((size, size))
-    for place in range(size):
-        zz[place, place:] = zz[place:, place] = arrays["zz"][start : start + size - place]
-        start += size - place
-    return Moments(**{**arrays, "zz": zz})
+    return Moments(**{**arrays, "zz": _whole(arrays["zz"], len(arrays["z"]))})
+
+
+def _whole(half: Array, size: int) -> Array:
+    """Return the symmetric matrix whose upper half stands row after row."""
+    found, start = np.empty((size, size)), 0
+    for row in range(size):
+        found[row, row:] = half[start : start + size - row]
+        start += size - row
+    # In bands: a large matrix that is turned as a whole would be read across the grain.
+    for first in range(0, size, _BAND):
+        band, rest = slice(first, first + _BAND), slice(first + _BAND, size)
+        found[rest, band] = found[band, rest].T
+        upper = np.triu(found[band, band])
+        found[band, band] = upper + np.triu(upper, 1).T
+    return found
 
 
 def measure_moments(sets: Sequence[Tensor], *, pivot: bool = True) -> Moments:
@@ -186,6 +197,8 @@ def block_sums(m: Moments, matrix: Array) -> Array:
 
 
 def _combine(first: Moments, second: Moments, sign: int) -> Moments:
-    other = moved(second, first.pivot)
-    sums = {name: getattr(first, name) + sign * getattr(other, name) for name in _SUMS}
+    other, join = moved(second, first.pivot), np.add if sign > 0 else np.subtract
+    # Into what was just made: a further large matrix would cost more than the sum.
+    sums = {name: join(getattr(first, name), own, out=own) for name in _SUMS[1:] for own in [getattr(other, name)]}
+    sums["n"] = join(first.n, second.n)
     return Moments(widths=first.widths, pivot=first.pivot, **sums)

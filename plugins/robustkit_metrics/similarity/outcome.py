@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import robustkit
-from robustkit_metrics.similarity.collected import Group, Layer
+from robustkit_metrics.similarity.collected import Group, Layer, State
 from robustkit_metrics.similarity.jackknife import METHOD, Interval
 from robustkit_metrics.similarity.params import SimilarityParams
 from robustkit_metrics.similarity.view import Pair
@@ -29,13 +29,15 @@ class Comparison:
 
     Attributes:
         whole: what is kept of all samples.
-        chunks: the same group in each chunk.
+        name: of the group.
+        chunks: the states of single chunks.
         pairs: places of layers in the group.
         options: of the metric.
     """
 
     whole: Group
-    chunks: Sequence[Group]
+    name: str
+    chunks: Sequence[State]
     pairs: Sequence[Pair]
     options: SimilarityParams
 
@@ -78,8 +80,8 @@ class Found:
 
     def estimate(self, layers: Sequence[Layer], options: SimilarityParams) -> robustkit.Estimate:
         """Return it as an estimate of the similarity of these layers."""
-        projected = any(layer.sketched for layer in layers)
-        drawn = f"/projected={options.widest}/projection-seed={options.seed}" if projected else ""
+        projected = max((sum(layer.widths) for layer in layers if layer.sketched), default=0)
+        drawn = f"/projected={projected}/projection-seed={options.seed}" if projected else ""
         spec = f"{self.spec}/pool={options.pooling}{drawn}"
         if not np.isfinite(self.value):
             return undefined(self.n, f"a self-similarity of 0 or less from {self.n} samples; give more", spec)

@@ -34,7 +34,7 @@ def sketch(features: Tensor, width: int, seed: int) -> list[Tensor]:
         places = width // SKETCHES
         rounds = -(-len(order) // places)
         mixed = features.new_zeros(len(features), rounds * places)
-        mixed[:, : len(order)] = features[:, order.to(features.device)] * signs.to(features)
+        mixed[:, : len(order)] = features.index_select(1, order.to(features.device)) * signs.to(features)
         found.append(mixed.view(len(features), rounds, places).sum(dim=1))
     return found
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 import robustkit
-from robustkit_metrics.similarity.collected import Collected, Group, Layer, collect, decode, encode, leave_out, merge
+from robustkit_metrics.similarity.collected import (
+    Collected,
+    Group,
+    Layer,
+    collect,
+    encode,
+    leave_out,
+    merge_states,
+    read_group,
+)
 from robustkit_metrics.similarity.jackknife import FEWEST_CHUNKS, METHOD, Interval, intervals
 from robustkit_metrics.similarity.layers import patterns, usable_vectors
 from robustkit_metrics.similarity.moments import Array, Moments
@@ -58,15 +67,14 @@ class RepresentationRank:
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the sums over all samples."""
-        return encode(merge([decode(state) for state in states], 0))
+        return encode(merge_states(states, 0))
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the three ranks of each layer."""
-        parts = [decode(chunk) for chunk in chunks]
-        whole = merge(parts, 0)
+        whole = merge_states(chunks, 0)
         found: dict[str, robustkit.Estimate] = {}
         for name, group in whole.groups.items():
-            estimates = _estimates(group, [part.groups[name] for part in parts])
+            estimates = _estimates(group, [read_group(chunk, name) for chunk in chunks])
             found |= {f"{rank}/{name}": each for rank, each in zip(_SPECS, estimates, strict=True)}
         for name, why in whole.without.items():
             found |= {f"{rank}/{name}": undefined(whole.n, why) for rank in _SPECS}
@@ -108,7 +116,7 @@ def _unfit(moments: Moments) -> str:
 
 def _jackknife(group: Group, chunks: Sequence[Group]) -> list[Interval]:
     assert group.moments is not None
-    left = [leave_out(group.moments, chunk, group.layers) for chunk in chunks]
+    left = [leave_out(group, chunk) for chunk in chunks]
     if len(chunks) < FEWEST_CHUNKS or any(_unfit(each) for each in left):
         return []
     return intervals(ranks(group.moments), [ranks(each) for each in left], (1.0, None))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 import robustkit
 from robustkit_metrics.similarity.chosen import lots, smallest
-from robustkit_metrics.similarity.collected import Collected, Group, Layer, Side, collect, decode, encode, merge
+from robustkit_metrics.similarity.collected import Collected, Group, Layer, Side, collect, encode, merge_states
 from robustkit_metrics.similarity.from_moments import estimate_moments
 from robustkit_metrics.similarity.from_samples import estimate_samples
 from robustkit_metrics.similarity.layers import patterns, usable_vectors
@@ -22,7 +23,10 @@ from robustkit_metrics.similarity.projection import sketch
 from robustkit_metrics.similarity.view import Pair
 
 TOGETHER = 8192
-"""The most features that all compared layers may have together: their products take half a gigabyte."""
+"""The most features that all layers of a comparison keep together: their products take half a gigabyte."""
+
+_NARROWEST = 64
+"""Features that a layer keeps at least, where not fewer are asked for."""
 
 Vectors = dict[str, Tensor]
 Reasons = dict[str, str]
@@ -81,17 +85,15 @@ class Similarity:
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return what is kept of all samples."""
-        return encode(merge([decode(state) for state in states], self.params.samples))
+        return encode(merge_states(states, self.params.samples))
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the similarity of each pair by each measure; where there is none, a note that says why."""
-        parts = [decode(chunk) for chunk in chunks]
-        whole = merge(parts, self.params.samples)
+        whole = merge_states(chunks, self.params.samples)
         found: dict[str, robustkit.Estimate] = {}
         for measure in self.measures:
             for name, group in whole.groups.items():
-                here = [part.groups[name] for part in parts]
-                found |= dict(self._estimates(measure, group, here))
+                found |= dict(self._estimates(measure, name, group, chunks))
             without = {layer: undefined(whole.n, why) for layer, why in whole.without.items()}
             found |= {f"{measure}/{layer}": each for layer, each in without.items()}
         return found
@@ -111,26 +113,21 @@ class Similarity:
         found, reasons = usable_vectors(batch.clean_features, {}, options.channels, options.pooling)
         return found, reasons
 
-    def _collect(self, sided: Sequence[tuple[Side, str, Tensor]], chosen: Any) -> Group:
+    def _collect(self, sided: Sequence[tuple[Side, str, Tensor]], chosen: NDArray[np.int64]) -> Group:
+        width = fitting_width([each.shape[1] for _, _, each in sided], self.params.widest)
         layers, sets = [], []
         for side, name, vectors in sided:
-            sketches = sketch(vectors, self.params.widest, self.params.seed)
+            sketches = sketch(vectors, width, self.params.seed)
             widths = tuple(each.shape[1] for each in sketches)
             layers.append(Layer(side=side, name=name, values=vectors.shape[1], widths=widths))
             sets += sketches
-        together = sum(each.shape[1] for each in sets)
-        if together > TOGETHER:
-            raise robustkit.DataError(
-                f"all pairs of {len(layers)} layers with {together} features together, at most {TOGETHER} are possible",
-                "name fewer with layers=[…], lower widest, or compare pairs=same",
-            )
         return collect(layers, sets, chosen, moments=bool(set(self.measures) & set(MOMENT_MEASURES)))
 
     def _estimates(
-        self, measure: str, group: Group, chunks: Sequence[Group]
+        self, measure: str, name: str, group: Group, chunks: Sequence[robustkit.State]
     ) -> Iterator[tuple[str, robustkit.Estimate]]:
         pairs = self._pairs(measure, group.layers)
-        comparison = Comparison(whole=group, chunks=chunks, pairs=pairs, options=self.params)
+        comparison = Comparison(whole=group, name=name, chunks=chunks, pairs=pairs, options=self.params)
         found = (
             estimate_moments(comparison, MOMENT_MEASURES[measure])
             if measure in MOMENT_MEASURES
@@ -148,6 +145,29 @@ class Similarity:
         second = [place for place, layer in enumerate(layers) if layer.side == "second"]
         once = symmetric and not second
         return [(one, other) for one in first for other in second or first if not once or one <= other]
+
+
+def fitting_width(widths: Sequence[int], widest: int) -> int:
+    """Return to how many features layers are projected that have more: `widest`, or fewer where they are many.
+
+    Args:
+        widths: how many features each layer has that is compared with the others.
+        widest: the most that a layer may keep.
+
+    Raises:
+        DataError: there are too many layers.
+
+    >>> fitting_width([64, 5000], 1024), fitting_width([64, *[5000] * 9], 1024)
+    (1024, 903)
+    """
+    fewest = min(widest, _NARROWEST)
+    for width in range(widest, fewest - 1, -1):
+        if sum(min(each, width) for each in widths) <= TOGETHER:
+            return width
+    raise robustkit.DataError(
+        f"all pairs of {len(widths)} layers with {sum(widths)} features, too many even with {fewest} of each",
+        "name fewer layers with layers=[…], or compare pairs=same",
+    )
 
 
 def _sided(first: Vectors, second: Vectors) -> list[tuple[Side, str, Tensor]]:
