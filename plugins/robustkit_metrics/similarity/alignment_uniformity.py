@@ -85,8 +85,6 @@ class AlignmentUniformity:
         n = int(state["n"])
         if f"{name}/reason" in state:
             return [undefined(n, array_text(state[f"{name}/reason"]))] * len(_PARTS)
-        if not np.isfinite(state[f"{name}/sums"]).all():
-            return [undefined(n, "features that are NaN or infinite")] * len(_PARTS)
         spec = f"uniformity/t={_TEMPERATURE:g}/samples={self.params.samples}/sample-seed={self.params.seed}/pool=mean"
         rows = [state[f"{name}/{rows}"] for rows in ("rows", "clean-rows")]
         return [_alignment(n, state[f"{name}/sums"]), *(_uniform(each, spec) for each in rows)]

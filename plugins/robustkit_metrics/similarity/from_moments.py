@@ -63,8 +63,6 @@ class _Known:
         view, declared = self._view, self._comparison.whole.layers[layer]
         if view.n < FEWEST:
             return f"{view.n:.0f} samples, {FEWEST} are needed"
-        if not view.is_finite(layer):
-            return "features that are NaN or infinite"
         if view.is_constant(layer):
             return "constant features"
         if declared.sketched and not self._measure.projectable:
@@ -116,4 +114,4 @@ class _Known:
                 found.append(f"{most} features and {n:.0f} samples: any features give this; pool, or give more")
             elif n < _RANK_FACTOR * most:
                 found.append(f"{n:.0f} samples for {most} features, {_RANK_FACTOR} times as many are needed")
-        return found + [why for layer in dict.fromkeys(pair) if (why := self._dominated[layer])]
+        return [*found, *dict.fromkeys(why for layer in pair if (why := self._dominated[layer]))]

@@ -54,8 +54,6 @@ class _Prepared:
         if self.n < fewest:
             return f"{self.n} samples, {fewest} are needed"
         rows = features(self._comparison.whole, layer)
-        if not np.isfinite(rows).all():
-            return "features that are NaN or infinite"
         if np.ptp(rows, axis=0).max() <= 1e-7 * np.abs(rows).max():
             return "constant features"
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 import robustkit
@@ -26,7 +27,7 @@ def vectors(features: Tensor, channels: Channels, pooling: Pooling = "mean") -> 
     """Return (N, d) features, one vector a sample.
 
     Raises:
-        UnusableError: the output has another form; the reason is the same for batches of any size.
+        UnusableError: the output has another form, the same for batches of any size, or is not finite.
     """
     # Means of half-precision maps in half precision would lose what single precision keeps.
     features = features.float() if features.element_size() < 4 else features
@@ -47,7 +48,14 @@ def usable_vectors(
     reasons = {layer: f"the layer {why}" for layer, why in unusable.items()}
     for layer, output in features.items():
         try:
-            found[layer] = vectors(output, channels, pooling)
+            found[layer] = _finite(vectors(output, channels, pooling))
         except UnusableError as error:
             reasons[layer] = error.message
     return found, reasons
+
+
+def _finite(features: Tensor) -> Tensor:
+    if not torch.isfinite(features).all():
+        # One NaN among products of all layers would reach every pair.
+        raise UnusableError("features that are NaN or infinite", "look at the model's outputs, name another layer")
+    return features

@@ -78,10 +78,6 @@ class Moments:
         mean = self.pivot[columns] + self.z[columns] / self.n
         return bool(self.spread(place) <= _FLOAT32**2 * self.n * (mean @ mean))
 
-    def is_finite(self, place: int) -> bool:
-        """Return whether a set holds neither NaN nor infinity."""
-        return bool(np.isfinite(self.p[place]))
-
     def effective_samples(self, place: int) -> float:
         """Return how many samples carry a set's variance: (sum of r)^2 / (sum of r^2), r the squared distance."""
         columns = self.columns(place)

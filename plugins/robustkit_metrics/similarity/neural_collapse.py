@@ -119,7 +119,11 @@ def _linear_calls(model: nn.Module) -> Iterator[list[Call]]:
 def _makes(call: Call, logits: Tensor) -> bool:
     """Return whether a layer's output is the logits."""
     output = call[2]
-    return call[1].ndim == 2 and output.shape == logits.shape and torch.equal(output.to(logits), logits)
+    return (
+        call[1].ndim == 2
+        and output.shape == logits.shape
+        and torch.allclose(output.to(logits), logits, 0, 0, equal_nan=True)
+    )
 
 
 def _without(n: int, reason: str) -> dict[str, NDArray[Any]]:

@@ -23,6 +23,7 @@ from robustkit_metrics.similarity.layers import patterns, usable_vectors
 from robustkit_metrics.similarity.moments import Array, Moments
 from robustkit_metrics.similarity.outcome import undefined
 from robustkit_metrics.similarity.params import RepresentationRankParams
+from robustkit_metrics.similarity.view import VARIANCE_ROUNDING
 
 _SPECS = {
     "effective-rank": "rank/effective/entropy-of-singular-values/centred",
@@ -109,8 +110,6 @@ def _estimates(group: Group, chunks: Sequence[Group]) -> list[robustkit.Estimate
 def _unfit(moments: Moments) -> str:
     if moments.n < 2:
         return f"{moments.n:.0f} samples, 2 are needed"
-    if not moments.is_finite(0):
-        return "features that are NaN or infinite"
     return "constant features" if moments.is_constant(0) else ""
 
 
@@ -124,9 +123,11 @@ def _jackknife(group: Group, chunks: Sequence[Group]) -> list[Interval]:
 
 def ranks(moments: Moments) -> Array:
     """Return (3,) effective rank, participation ratio and stable rank of a set's centred features."""
-    squares = np.linalg.eigvalsh(moments.scatter(0, 0)).clip(0)
+    squares = np.linalg.eigvalsh(moments.scatter(0, 0))
+    # The roots of what rounding makes of directions without variance would add up.
+    squares = squares[squares > VARIANCE_ROUNDING * squares.max()]
     values = np.sqrt(squares)
-    shares = values[values > 0] / values.sum()
+    shares = values / values.sum()
     entropy = -(shares * np.log(shares)).sum()
     total = squares.sum()
     return np.array([np.exp(entropy), total**2 / np.square(squares).sum(), total / squares.max()])

@@ -14,6 +14,9 @@ from robustkit_metrics.similarity.projection import SKETCHES
 
 Pair = tuple[int, int]
 
+VARIANCE_ROUNDING = 1e-12
+"""Share of the largest variance that single precision may make of a direction without any."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -47,10 +50,6 @@ class View:
     def is_constant(self, layer: int) -> bool:
         """Return whether a layer's features do not vary."""
         return any(self.moments.is_constant(place) for place in self.parts[layer])
-
-    def is_finite(self, layer: int) -> bool:
-        """Return whether a layer's features are numbers throughout."""
-        return all(self.moments.is_finite(place) for place in self.parts[layer])
 
     def effective_samples(self, layer: int) -> float:
         """Return how many samples carry a layer's variance."""
@@ -98,6 +97,5 @@ def sketch_error(values: Sequence[Array]) -> Array:
 def _eigen(scatter: Array) -> tuple[Array, Array]:
     found, directions = np.linalg.eigh(scatter)
     order = np.argsort(found)[::-1]
-    # What single precision makes of a direction without variance.
-    kept = order[found[order] > 1e-12 * max(found[order[0]], 0.0)]
+    kept = order[found[order] > VARIANCE_ROUNDING * max(found[order[0]], 0.0)]
     return found[kept], directions[:, kept]
