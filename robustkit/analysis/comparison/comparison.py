@@ -65,6 +65,8 @@ class Measured:
             or empty.
         over: what the interval is over: samples, or the training seeds of a group; empty where none is made.
         replicates: of a group, the value of each model by its name.
+        unreliable: whether the metric says that the value is not to be relied on.
+        chance: what chance alone gives; None where the metric says nothing.
     """
 
     value: float | None
@@ -74,6 +76,8 @@ class Measured:
     method: str = ""
     over: Literal["samples", "seeds", ""] = ""
     replicates: tuple[tuple[str, float], ...] = ()
+    unreliable: bool = False
+    chance: float | None = None
 
     @property
     def level(self) -> bool:
