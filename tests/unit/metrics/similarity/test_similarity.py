@@ -335,3 +335,20 @@ def test_models_are_compared_in_a_run(tmp_path):
     wrong = {**config, "metric": ["similarity:reference=c"]}
     with pytest.raises(robustkit.ConfigError, match="no model of this run is called 'c'"):
         evaluate(wrong, out=tmp_path / "wrong")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "room"), [(torch.float64, 1e-6), (torch.float32, 1e-3)])
+def test_a_gpu_gives_the_same(make_batch, dtype, room):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    maps = (random(200, 8, 6, 6) * torch.arange(1, 289).view(8, 6, 6)).to(dtype)
+    noisy = maps + 50 * random(200, 8, 6, 6, seed=1).to(dtype)
+    given = {"measure": ("cka", "procrustes", "cca", "mutual-knn"), "pooling": "flatten", "samples": 50}
+    for widest in (1024, 64):
+        found = {
+            device: estimates(make_batch, {"l": noisy.to(device)}, {"l": maps.to(device)}, widest=widest, **given)
+            for device in ("cpu", "cuda")
+        }
+        for part, each in found["cpu"].items():
+            assert found["cuda"][part].value == pytest.approx(each.value, abs=room), part
