@@ -261,7 +261,7 @@ class Estimate:
         note: why there is no value, or why it is not to be relied on; empty where nothing is to be said.
         unreliable: whether the value is not to be relied on, for the reason that `note` gives.
         chance: the value that chance alone gives: of unrelated features, of shuffled labels; None where there is none.
-        spec: what exactly was computed, as a canonical string: `cka/linear/unbiased/pool=mean`; empty where the
+        spec: what exactly was computed, as a canonical string: `cka/linear/unbiased/full/pool=mean`; empty where the
             metric's name with its parameters says it all.
     """
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from robustkit import Axis, FigureSpec, Panel
-from robustkit_reports import curves, scatter
+from robustkit_reports import curves, heatmap, scatter
 from robustkit_reports.labels import short_names
 
 WIDE = 4.4
@@ -41,9 +41,13 @@ def draw_figure(spec: FigureSpec, width: float, *, legend: bool = True) -> Figur
     grid = figure.subplots(rows, columns, squeeze=False)
     cells = list(grid.flat)
     for number, (axes, panel) in enumerate(zip(cells, spec.panels, strict=False)):
-        _draw_panel(axes, panel, number)
-        # The axes share the width with the numbers beside them.
-        _set_title(axes, panel.title, width / columns - 0.33, renderer)
+        _draw_panel(axes, panel, number, width / columns)
+        if panel.kind == "heatmap":
+            # It ends with the cells and reaches back over the names beside them.
+            _set_title(axes, panel.title, 0.8 * width / columns, renderer, "right")
+        else:
+            # The axes share the width with the numbers beside them.
+            _set_title(axes, panel.title, width / columns - 0.33, renderer)
         _name_axes(axes, spec.panels, number, columns)
     for axes in cells[len(spec.panels) :]:
         axes.remove()
@@ -63,6 +67,8 @@ def _columns(spec: FigureSpec, width: float) -> int:
     count = len(spec.panels)
     if spec.panels[0].kind == "scatter":
         return min(count, 3) if width >= WIDE else 1
+    if spec.panels[0].kind == "heatmap":
+        return min(count, 2) if width >= WIDE else 1
     if width < WIDE:
         return min(count, 2)
     return min(count, 4 if 5 < count <= 8 else 5)
@@ -71,12 +77,16 @@ def _columns(spec: FigureSpec, width: float) -> int:
 def _panel_height(spec: FigureSpec, width: float) -> float:
     if spec.panels[0].kind == "scatter":
         return min(max(width * 0.76, 2.2), 2.7)
+    if spec.panels[0].kind == "heatmap":
+        return width * 0.95
     return min(max(width * 0.84, 1.35), 2.7)
 
 
 def _handles(spec: FigureSpec) -> list[Line2D]:
     if spec.panels[0].kind == "scatter":
         return scatter.front_handles(spec.panels)
+    if spec.panels[0].kind == "heatmap":
+        return []
     handles = curves.curve_handles(spec.panels)
     # A model alone is no news; the lines of a CKA figure are layers.
     if len(handles) == 1 and spec.kind != "cka":
@@ -97,9 +107,12 @@ def _add_legend(figure: Figure, handles: Sequence[Line2D], width: float, rendere
     return 0
 
 
-def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
+def _draw_panel(axes: Axes, panel: Panel, number: int, width: float) -> None:
     axes.set_xlim(panel.x.low, panel.x.high)
     axes.set_ylim(panel.y.low, panel.y.high)
+    if panel.kind == "heatmap":
+        heatmap.draw_heatmap(axes, panel, number, width)
+        return
     draw = scatter.draw_scatter if panel.kind == "scatter" else curves.draw_curves
     draw(axes, panel, number)
     for axis, spec in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
@@ -107,19 +120,20 @@ def _draw_panel(axes: Axes, panel: Panel, number: int) -> None:
         axis.set_major_formatter(FuncFormatter(_percent if spec.unit == "%" else _plain))
 
 
-def _set_title(axes: Axes, title: str, width: float, renderer: Any) -> None:
+def _set_title(axes: Axes, title: str, width: float, renderer: Any, side: Literal["left", "right"] = "left") -> None:
     """Write the title in as many lines, of at most three, as it takes at this width in inches."""
-    measured = axes.set_title(title).get_window_extent(renderer).width / renderer.dpi
+    measured = axes.set_title(title, loc=side).get_window_extent(renderer).width / renderer.dpi
     letters = max(int(len(title) * width / measured), 12) if measured else 12
     lines = textwrap.wrap(title, letters, max_lines=3, placeholder=" …", break_on_hyphens=False)
-    axes.set_title("\n".join(lines))
+    axes.set_title("\n".join(lines), loc=side)
 
 
 def _name_axes(axes: Axes, panels: Sequence[Panel], number: int, columns: int) -> None:
     """Write the names of the axes; what the panel to the left or below says too is not repeated for lines."""
     panel = panels[number]
     line, below = panel.kind == "line", number + columns
-    inner, upper = line and number % columns > 0, line and below < len(panels)
+    inner = line and number % columns > 0 and panels[number - 1].y == panel.y
+    upper = line and below < len(panels)
     axes.set_xlabel("" if upper and panels[below].x.label == panel.x.label else _name(panel.x))
     axes.set_ylabel("" if inner else _name(panel.y))
     axes.tick_params(labelleft=not inner)

@@ -16,7 +16,7 @@ from robustkit_reports.drawing import draw_figure
 from robustkit_reports.glyphs import missing_letters_allowed
 from robustkit_reports.look import COLOURS, GRID, INK, look_of, paper_style
 
-WIDTHS = {"scatter": 2.8, "line": 2.5}
+WIDTHS = {"scatter": 2.8, "line": 2.5, "heatmap": 4.4}
 """Width at which a panel is drawn, in inches; the page scales it to the room there is."""
 
 SCREEN = {
@@ -106,6 +106,8 @@ def _group(match: re.Match[str], panel: Panel) -> str:
 
 def describe(panel: Panel, series: Series, point: Point) -> str:
     """Return what a tooltip says about a point: whose it is, both numbers with their intervals, what exactly it is."""
+    if panel.value is not None:
+        return _describe_cell(panel, series, point)
     parts = [series.name]
     parts += [_value(panel.x, point.x, point.x_low, point.x_high), _value(panel.y, point.y, point.y_low, point.y_high)]
     parts += [point.label] if point.label not in ("", series.name) else []
@@ -113,6 +115,14 @@ def describe(panel: Panel, series: Series, point: Point) -> str:
         point.front, []
     )
     return " · ".join(parts)
+
+
+def _describe_cell(panel: Panel, series: Series, point: Point) -> str:
+    """Return what a tooltip says about a cell of a heat map: row, column, number, and what else is known."""
+    assert panel.value is not None
+    number = "undefined" if point.value is None else f"{point.value:.4f}"
+    parts = [series.name, panel.x.names[round(point.x)], f"{panel.value.label} {number}", point.label]
+    return " · ".join(part for part in parts if part)
 
 
 def _value(axis: Axis, value: float, low: float | None, high: float | None) -> str:
@@ -126,7 +136,7 @@ def _value(axis: Axis, value: float, low: float | None, high: float | None) -> s
 
 def legend_entries(panels: Sequence[Panel]) -> list[LegendEntry]:
     """Return one entry for each series of the panels."""
-    styles = {series.name: series.style for panel in panels for series in panel.series}
+    styles = {series.name: series.style for panel in panels if panel.value is None for series in panel.series}
     return [_entry(name, style) for name, style in styles.items()]
 
 

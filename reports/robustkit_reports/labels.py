@@ -40,9 +40,9 @@ def shorten(name: str, longest: int = LONGEST) -> str:
     return f"{name[: longest - 1 - half]}…{name[-half:]}"
 
 
-def short_names(names: Sequence[str]) -> dict[str, str]:
+def short_names(names: Sequence[str], longest: int = LONGEST) -> dict[str, str]:
     """Return short names that are still different from one another."""
-    short = {name: shorten(name) for name in names}
+    short = {name: shorten(name, longest) for name in names}
     return {name: text if list(short.values()).count(text) == 1 else name for name, text in short.items()}
 
 

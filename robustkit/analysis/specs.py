@@ -23,6 +23,7 @@ class Axis:
         unit: `%` for shares that are printed times 100; numbers in the spec stay shares. Empty for none.
         better: which direction is better.
         ticks: where ticks must be; empty to leave it to the renderer.
+        names: of an axis of a heat map, what stands at 0, 1, 2 …
     """
 
     label: str
@@ -31,6 +32,7 @@ class Axis:
     unit: str = ""
     better: Better = ""
     ticks: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,8 @@ class Point:
         n: samples that it rests on; for a group of models, the number of training seeds.
         front: `on`, `reaches` (dominated, but the better ends of its intervals are not: not separable from the front),
             or `dominated`; empty where there is no front, as for a model alone.
+        value: of a cell of a heat map, the number that its colour stands for.
+        doubtful: whether that number is not to be relied on.
     """
 
     x: float
@@ -59,11 +63,13 @@ class Point:
     label: str = ""
     n: int | None = None
     front: Literal["on", "reaches", "dominated", ""] = ""
+    value: float | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """What belongs together in a panel: a model, a group of models, a layer.
+    """What belongs together in a panel: a model, a group of models, a layer, a row of a heat map.
 
     Attributes:
         name: for legends and labels.
@@ -86,21 +92,23 @@ class Panel:
 
     Attributes:
         title: short.
-        kind: `scatter`, or `line` with a band for the intervals.
+        kind: `scatter`, `line` with a band for the intervals, or `heatmap`, whose cells are points at whole numbers.
         x: horizontal axis.
         y: vertical axis.
         series: what is drawn, each once.
         front: corners of the Pareto front's step line, from one side of the panel to the other.
         condition: what the panel is about, in full.
+        value: of a heat map, what its colours stand for.
     """
 
     title: str
-    kind: Literal["scatter", "line"]
+    kind: Literal["scatter", "line", "heatmap"]
     x: Axis
     y: Axis
     series: tuple[Series, ...]
     front: tuple[tuple[float, float], ...] = ()
     condition: str = ""
+    value: Axis | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +117,7 @@ class FigureSpec:
 
     Attributes:
         id: of the figure, unique in a report, fit for a file name.
-        kind: which figure it is: `tradeoff`, `severity`, `sensitivity` or `cka`.
+        kind: which figure it is: `tradeoff`, `severity`, `sensitivity`, `cka`, `layers` …
         title: one line.
         caption: what a reader must know: data, n, what the intervals are.
         panels: at least one.

@@ -11,7 +11,6 @@ import click
 from robustkit.cli.eval_config import configure
 from robustkit.cli.gates import check_gates, missed_gates, read_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
-from robustkit.notes import gathered
 
 if TYPE_CHECKING:
     from robustkit.config import RunConfig
@@ -173,6 +172,7 @@ def _distrusted(done: Evaluation) -> list[Check]:
 
 
 def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Check], as_json: bool) -> None:
+    from robustkit.analysis.notes import gather_notes
     from robustkit.store.checks import checks_to_plain
 
     if as_json:
@@ -190,7 +190,7 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
         click.echo(worst_case_table(done.worst_cases), err=True, nl=False)
         click.echo(str(done.folder.path))
     _print_trust(done.checks, distrusted)
-    for note in gathered(done.notes):
+    for note in gather_notes(done.notes):
         click.echo(f"robustkit: note: {note}", err=True)
     if done.profile:
         from robustkit.cli.profile import profile_table

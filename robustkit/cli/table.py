@@ -11,8 +11,11 @@ from robustkit.texts import printable
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
-MOST_PARTS = 7
+SHOWN_PARTS = 7
 """A line of a terminal has room for no more numbers."""
+
+MOST_PARTS = 24
+"""A metric with more parts has no table in the terminal."""
 
 
 def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int = 99) -> str:
@@ -52,6 +55,12 @@ def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(_table(whole, found, labels) for whole, found in tables.items())
 
 
+def _many(whole: str, rows: Sequence[Mapping[str, Any]], parts: int) -> str:
+    """Return one line in the place of a table whose columns no terminal could show."""
+    count = f"{parts} parts, {len(rows)} numbers" if parts < len(rows) else f"{parts} parts"
+    return f"{printable(whole.partition('/')[2])}: {count}; results.csv and 'robustkit report' have them\n"
+
+
 def worst_case_table(found: Sequence[Mapping[str, Any]]) -> str:
     """Return which attack broke how many samples of each worst case, and how many alone; empty where there is none."""
     rows = [
@@ -76,7 +85,9 @@ def _eps(condition: str) -> str:
 def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
     """Return one table; `whole` is the metric whose parts the columns are, or empty."""
     every = list(dict.fromkeys(row["metric"] for row in rows))
-    metrics = every[:MOST_PARTS]
+    if whole and len(every) > MOST_PARTS:
+        return _many(whole, rows, len(every))
+    metrics = every[:SHOWN_PARTS] if whole else every
     samples: dict[tuple[str, ...], int] = {}
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:

@@ -18,6 +18,7 @@ from robustkit.engine.prepare_model import PreparedModel
 from robustkit.engine.seeds import Keys
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
 from robustkit.errors import DataError, PluginError
+from robustkit.host import Entry
 from robustkit.protocols import MetricBatch, ModelMetric, State
 
 
@@ -56,7 +57,10 @@ class Measurement:
             for name, metric in self._metrics.items()
             if metric.reference is not None
         }
-        self._states: dict[str, list[State]] = {name: [] for name in self._metrics}
+        self._states = {
+            name: _Merged(metric.entry, cast("ModelMetric", metric.implementation))
+            for name, metric in self._metrics.items()
+        }
         self.failures: dict[str, Exception | SystemExit] = {}
 
     def logits(
@@ -100,9 +104,7 @@ class Measurement:
                 **beside,
             )
             try:
-                self._states[name].append(
-                    check_state(metric.entry, cast("ModelMetric", metric.implementation).measure(batch))
-                )
+                self._states[name].add(cast("ModelMetric", metric.implementation).measure(batch))
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return logits
@@ -114,11 +116,35 @@ class Measurement:
             if name in self.failures:
                 continue
             try:
-                metric = self._metrics[name]
-                merged[name] = check_state(metric.entry, cast("ModelMetric", metric.implementation).merge(states))
+                merged[name] = states.whole()
             except (Exception, SystemExit) as error:
                 self.failures[name] = error
         return merged
+
+
+class _Merged:
+    """The states of a metric, merged while they come: of n batches no more than log2(n) + 1 are held.
+
+    Only neighbours of the same number of batches are merged, so that each state is merged as seldom as in a tree.
+    """
+
+    def __init__(self, entry: Entry, metric: ModelMetric) -> None:
+        self._entry, self._metric = entry, metric
+        self._held: list[tuple[int, State]] = []
+
+    def add(self, state: Any) -> None:
+        """Take in the state of one more batch."""
+        self._held.append((1, check_state(self._entry, state)))
+        while len(self._held) > 1 and self._held[-2][0] == self._held[-1][0]:
+            (count, first), (_, second) = self._held[-2:]
+            self._held[-2:] = [(2 * count, self._merge([first, second]))]
+
+    def whole(self) -> State:
+        """Return the state of all batches."""
+        return self._merge([state for _, state in self._held])
+
+    def _merge(self, states: Sequence[State]) -> State:
+        return check_state(self._entry, self._metric.merge(states))
 
 
 class _Reference:

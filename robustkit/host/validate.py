@@ -160,8 +160,10 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
     try:
         return TypeAdapter(declared).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        found = error.errors()
+        # Of what may be one value or several, each alternative has its errors; the deepest is about what was written.
+        first = max((each for each in found if each["loc"][0] == found[0]["loc"][0]), key=lambda each: len(each["loc"]))
+        where = ".".join([str(first["loc"][0]), *(str(part) for part in first["loc"] if isinstance(part, int))])
         raise ConfigError(
             f"{entry.component.kind} '{entry.qualified}', parameter '{where}': "
             f"{first['msg']}, got {first.get('input')!r:.60}",

@@ -39,6 +39,8 @@ _SPLIT = (0, 5, 6, 18, _N)
 # Float32 networks differ in their last bits between batches of different sizes, and ratios enlarge that.
 _ROUNDING = 1e-3
 _TINY = 1e-6
+# A value may lie beyond the end of its scale by rounding: cut off there, it would no longer be what was computed.
+_BEYOND = 1e-9
 
 
 def check_state(factory: Factory, declaration: Metric) -> None:
@@ -229,7 +231,7 @@ def _require_sound(what: str, declaration: Metric, part: str, found: Estimate) -
     ends = [each for each in (found.ci_low, found.ci_high) if each is not None]
     for number in (found.value, *ends):
         require(math.isfinite(number), f"{what}: expected a finite number, or None and a note, got {number!r}")
-        within = (low is None or low <= number) and (high is None or number <= high)
+        within = (low is None or low - _BEYOND <= number) and (high is None or number <= high + _BEYOND)
         require(within, f"{what}: {number} lies outside the declared bounds {bounds}")
     require(len(ends) != 1, f"{what}: expected both ends of the interval or none, got {ends}")
     require(ends == sorted(ends), f"{what}: the ends of the interval are not in order: {ends}")

@@ -40,3 +40,12 @@ def test_a_metric_over_fewer_samples_shares_the_line_and_says_so() -> None:
     assert line.split()[-5:] == ["0.3000", "0.6667", "of", "54", "undefined"]
     (clean,) = (line for line in table.splitlines() if " clean" in line)
     assert clean.split() == ["m", "clean", "0.9000"]
+
+
+def test_a_metric_with_many_parts_is_named_in_one_line() -> None:
+    """All pairs of layers: no terminal has so many columns."""
+    rows = [row("clean", metric, 0.5, 9) for metric in ("accuracy", *(f"similarity@cka/a~{k}" for k in range(25)))]
+    table = results_by_condition(rows)
+    assert "similarity: 25 parts; results.csv and 'robustkit report' have them" in table
+    assert "cka/a~3" not in table
+    assert "cka/a~3" in results_by_condition(rows[:13])

@@ -1,6 +1,7 @@
 """Every first-party metric that needs the model keeps the contract, and the kit notices every way to break it."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from robustkit import Estimate, Metric, mean_interval
 from robustkit.host import load_host
 from robustkit.testing import METRIC_CHECKS, MODEL_METRIC_CHECKS, check_metric
 from robustkit.testing import model_metric as kit
+from robustkit_metrics.similarity.params import MeasureName
 
 HOST = load_host(strict=True)
 ENTRIES = [entry for entry in HOST.catalog.all("metric") if entry.first_party and not entry.component.reads_records]
@@ -24,9 +26,15 @@ OTHER = [
     ("sensitivity", {"estimator": "finite", "draws": 3, "worst_case": True, "memory": 0.01}),
     ("sensitivity", {"basis": "value", "layer": "0", "estimator": "hutchinson", "draws": 4}),
     ("linear-cka", {"layers": "[14]"}),
-    ("linear-cka", {"widest": 5}),
     ("classwise-ece", {"bins": 4, "norm": "l2"}),
     ("classwise-ece", {"norm": "max", "edge": "left"}),
+    ("linear-cka", {"widest": 40}),
+    ("similarity", {"measure": tuple(get_args(MeasureName)), "neighbours": 3, "layers": ("4",)}),
+    ("similarity", {"measure": ("cka", "svcca", "rsa", "cka-trimmed"), "against": "layers", "samples": 10}),
+    ("similarity", {"measure": ("cka", "cka-biased", "mutual-knn"), "pairs": "all", "pooling": "flatten"}),
+    ("representation-rank", {"widest": 5}),
+    ("alignment-uniformity", {"samples": 10, "layers": "[14]"}),
+    ("neural-collapse", {"samples": 10}),
 ]
 
 
@@ -223,6 +231,14 @@ BROKEN = [
 def test_a_broken_metric_is_noticed_by_the_right_check(toy, check, reason):
     with pytest.raises(AssertionError, match=reason):
         check(toy, declare())
+
+
+def test_a_value_beyond_its_scale_by_rounding_passes():
+    class Rounded(Good):
+        def estimate(self, chunks):
+            return {"share": Estimate(value=float(np.nextafter(1.0, 2.0)), n=1)}
+
+    kit.check_estimates(Rounded, declare())
 
 
 def test_every_check_is_seen_to_fail():

@@ -66,6 +66,8 @@ class Measured:
         over: what the interval is over: samples, or the training seeds of a group; empty where none is made.
         replicates: of a group, the value of each model by its name.
         spec: what exactly was computed, as the metric says; of a group, of its first model.
+        unreliable: whether the metric says that the value is not to be relied on.
+        chance: what chance alone gives; None where the metric says nothing.
     """
 
     value: float | None
@@ -76,6 +78,8 @@ class Measured:
     over: Literal["samples", "seeds", ""] = ""
     replicates: tuple[tuple[str, float], ...] = ()
     spec: str = ""
+    unreliable: bool = False
+    chance: float | None = None
 
     @property
     def level(self) -> bool:

@@ -91,7 +91,7 @@ def short_names(texts: Iterable[str]) -> dict[str, str]:
     >>> list(short_names(["a/pgd:eps=0.1,steps=5", "a/pgd:eps=0.1,steps=9"]).values())
     ['pgd, eps 0.1, steps 5', 'pgd, eps 0.1, steps 9']
     """
-    split = {text: _split(text) for text in texts}
+    split = {text: split_canonical(text) for text in texts}
     bare = {component: component.rpartition("/")[2] for component, _ in split.values()}
     names = {}
     for text, (component, items) in split.items():
@@ -132,7 +132,12 @@ def _kinds(siblings: Sequence[Mapping[str, str]], keys: Sequence[str]) -> int:
     return len({tuple(each.get(key) for key in keys) for each in siblings})
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
+def split_canonical(text: str) -> tuple[str, dict[str, str]]:
+    """Return the component and the parameters, as they are written, of a canonical string.
+
+    >>> split_canonical("m/x:layers=[a,b],samples=3")
+    ('m/x', {'layers': '[a,b]', 'samples': '3'})
+    """
     component, _, rest = text.partition(":")
     # Lists hold commas too; only those before a key separate parameters.
     items = re.split(r",(?=[\w-]+=)", rest) if rest else []
@@ -140,7 +145,7 @@ def _split(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _family(text: str, facts: Mapping[str, Any]) -> str:
-    component, items = _split(text)
+    component, items = split_canonical(text)
     # Resolved parameters such as a step size follow eps, so attacks of one family may differ in them.
     dropped = {"severity"} if facts["kind"] == "perturbation" else {"eps", "step-size"}
     kept = ",".join(f"{key}={value}" for key, value in items.items() if key not in dropped)

@@ -237,9 +237,18 @@ def _metric_alone(member: Member, condition: str, metric: str) -> Measured:
     # Reports make a bootstrap of their own, from which a metric's must be told.
     method = "metric-bootstrap" if method == "bootstrap" else method
     value = member.value(condition, member.seeds(condition, metric), metric)
-    # Results of older runs have no specification.
-    spec = rows[0].get("spec") or ""
-    return Measured(value=value, low=low, high=high, n=rows[0]["n"], method=method, over="samples", spec=spec)
+    return Measured(
+        value=value,
+        low=low,
+        high=high,
+        n=rows[0]["n"],
+        method=method,
+        over="samples",
+        # Results of older runs have none of these.
+        spec=rows[0].get("spec") or "",
+        unreliable=any(row.get("status") == "unreliable" for row in rows),
+        chance=rows[0].get("chance"),
+    )
 
 
 def _declared(member: Member, condition: str, metric: str) -> Mapping[str, Any]:

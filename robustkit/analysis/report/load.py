@@ -21,11 +21,13 @@ from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_fig
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.similarity_matrix import layers_figure
 from robustkit.analysis.figures.tradeoff import tradeoff_figure
 from robustkit.analysis.report.corruption_tables import corruption_tables
 from robustkit.analysis.report.curve_tables import curves_table, flips_table
 from robustkit.analysis.report.effective_table import check_effective, effective_table
 from robustkit.analysis.report.provenance import caveats, estimate_notes, failures_table, provenance
+from robustkit.analysis.report.similarity_tables import similarity_tables
 from robustkit.analysis.report.tables import conditions_table, parts_table, results_table_spec, worst_case_table
 from robustkit.analysis.report.trust import TrustSaid, trust_said, trust_table
 from robustkit.analysis.report.verdict import verdict
@@ -41,6 +43,7 @@ FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "robust-accuracy": robust_accuracy_figure,
     "sensitivity": sensitivity_figure,
     "cka": cka_figure,
+    "layers": layers_figure,
 }
 """Every kind of figure, in the order of a report."""
 
@@ -157,6 +160,7 @@ def _study(
         effective_table(comparison, effective, baseline),
         conditions_table(comparison),
         parts_table(comparison),
+        *similarity_tables(figures),
     ]
     suffix = f"-{name}" if name else ""
     return Study(

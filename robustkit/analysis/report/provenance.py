@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from robustkit.analysis.comparison.runs import Run
+from robustkit.analysis.notes import gather_notes
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
-from robustkit.notes import gathered
 from robustkit.texts import printable
 
 DIGITS = 16
@@ -64,7 +64,7 @@ def _caveat(what: str, facts: Mapping[str, Any]) -> dict[str, None]:
 
 def estimate_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     """Return what metrics said about their estimates, equal notes together."""
-    return gathered(note for run in runs for note in run.manifest.get("notes", []))
+    return gather_notes(note for run in runs for note in run.manifest.get("notes", []))
 
 
 def _table(name: str, title: str, caption: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> TableSpec:

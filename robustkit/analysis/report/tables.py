@@ -13,8 +13,9 @@ from robustkit.analysis.captions import (
     describe_worst_case,
 )
 from robustkit.analysis.comparison.comparison import Comparison, Measured, Scope
-from robustkit.analysis.comparison.conditions import WORST_CASE, by_family
+from robustkit.analysis.comparison.conditions import WORST_CASE, by_family, short_names
 from robustkit.analysis.comparison.runs import ACCURACY
+from robustkit.analysis.figures.similarity_matrix import is_pair
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
 Row = tuple[TableCell, ...]
@@ -175,16 +176,23 @@ def worst_case_table(comparison: Comparison) -> TableSpec | None:
 
 
 def parts_table(comparison: Comparison) -> TableSpec | None:
-    """Return every value of the metrics that have parts (`linear-cka@conv1` …), or None where there is none."""
-    rows = []
-    for (subject, condition, metric), measured in comparison.metrics.items():
-        whole, _, part = metric.partition("@")
-        if part:
-            named = comparison.conditions[condition]
-            first = (TableCell(text=subject), TableCell(text=named.name, full=condition))
-            rows.append((*first, TableCell(text=_bare(whole), full=metric), TableCell(text=part), number(measured)))
-    if not rows:
+    """Return every value of the metrics that have parts (`linear-cka@conv1` …), or None where there is none.
+
+    Pairs of layers are left out: they have tables of their own.
+    """
+    found = {key: each for key, each in comparison.metrics.items() if "@" in key[2] and not is_pair(key[2])}
+    if not found:
         return None
+    names = short_names(dict.fromkeys(metric.partition("@")[0] for _, _, metric in found))
+    chance = any(measured.chance is not None for measured in found.values())
+    doubt = any(measured.unreliable for measured in found.values())
+    rows = []
+    for (subject, condition, metric), measured in found.items():
+        whole, _, part = metric.partition("@")
+        first = (TableCell(text=subject), TableCell(text=comparison.conditions[condition].name, full=condition))
+        more = [TableCell(value=measured.chance)] if chance else []
+        more += [TableCell(text="unreliable" if measured.unreliable else "")] if doubt else []
+        rows.append((*first, TableCell(text=names[whole], full=metric), TableCell(text=part), number(measured), *more))
     return TableSpec(
         id="parts",
         title="Metrics with parts",
@@ -192,13 +200,15 @@ def parts_table(comparison: Comparison) -> TableSpec | None:
         columns=(
             *(TableColumn(title=title) for title in ("model", "condition", "metric", "part")),
             TableColumn(title="value", form="number", digits=4),
+            *([TableColumn(title="chance", form="number", digits=4)] if chance else []),
+            *([TableColumn(title="status")] if doubt else []),
         ),
         rows=tuple(rows),
     )
 
 
 def _parts_caption(comparison: Comparison) -> str:
-    shown = {key: measured for key, measured in comparison.metrics.items() if "@" in key[2]}
+    shown = {key: each for key, each in comparison.metrics.items() if "@" in key[2] and not is_pair(key[2])}
     metrics = dict.fromkeys(metric.partition("@")[0] for _, _, metric in shown)
     return (
         f"Sensitivity, similarity by layer, and whatever else has several values. {describe_data(comparison)} "

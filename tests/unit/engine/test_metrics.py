@@ -105,6 +105,14 @@ class Beside:
         return {key: robustkit.Estimate(value=float(each), n=1) for key, each in total.items()}
 
 
+class Frugal(MeanLogit):
+    """Cannot hold the states of many batches at once."""
+
+    def merge(self, states):
+        assert len(states) <= 6, f"{len(states)} states are held"
+        return super().merge(states)
+
+
 class Spoiling(MeanLogit):
     """Fails on every batch, after writing into what it was handed."""
 
@@ -165,6 +173,7 @@ def robustkit_metrics():
     return [
         declare("a-spoiler", Spoiling, "model"),
         declare("mean-logit", MeanLogit, "model", on="clean"),
+        declare("frugal", Frugal, "model", on="clean"),
         declare("drift", Drift, "features", params=DriftParams, on="degraded"),
         declare("a-vandal", Vandal, "features", params=DriftParams),
         declare("beside", Beside, "features", params=BesideParams),
@@ -230,13 +239,20 @@ def test_the_batch_size_does_not_matter(config: dict[str, Any], tmp_path: Path, 
     assert parts == pytest.approx(whole, rel=1e-5)
 
 
+def test_few_states_are_held_however_many_batches_there_are(config: dict[str, Any], tmp_path: Path) -> None:
+    done = evaluate({**config, "metric": ["mean-logit", "frugal"], "batch_size": 1}, out=tmp_path / "run")
+    found = values(done.rows)
+    assert not done.failures
+    assert found["clean", "frugal"] == found["clean", "mean-logit"]
+
+
 def test_one_that_fails_costs_only_its_own_rows(config: dict[str, Any], tmp_path: Path) -> None:
     alone = values(evaluate(config, out=tmp_path / "alone").rows)
     config["metric"] = ["a-spoiler", *config["metric"]]
     done = evaluate(config, out=tmp_path / "run")
     assert values(done.rows) == alone
     assert [failure["error"] for failure in done.failures] == [
-        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 97)"
+        "metric my-lab/a-spoiler: ValueError: boom (my_lab.py, line 105)"
     ] * 2
 
 

@@ -52,6 +52,25 @@ def test_a_mistyped_choice_is_guessed() -> None:
 
 
 @robustkit.params
+class ChoicesParams:
+    measure: Literal["cka", "rsa"] | tuple[Literal["cka", "rsa"], ...] = "cka"
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "got", "hint"),
+    [("ckaa", "measure", "ckaa", "cka"), (["cka", "rs"], r"measure\.1", "rs", "rsa")],
+)
+def test_a_mistyped_choice_among_several_is_guessed_and_named_as_it_was_written(
+    given: Any, where: str, got: str, hint: str
+) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"parameter '{where}': Input should be 'cka' or 'rsa', got '{got}'"
+    ) as error:
+        parse_params(entry(ChoicesParams), {"measure": given})
+    assert error.value.hint == f"did you mean '{hint}'?"
+
+
+@robustkit.params
 class LayerParams:
     layer: str = ""
     layers: str | tuple[str, ...] = ()

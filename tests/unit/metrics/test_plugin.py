@@ -51,6 +51,10 @@ def test_it_declares_the_metrics_that_need_the_model():
         "classwise-ece": ({"logits"}, "every", None),
         "utility": ({"model"}, "clean", "image"),
         "sensitivity": ({"model"}, "clean", "image"),
+        "similarity": ({"features"}, "every", None),
+        "representation-rank": ({"features"}, "every", None),
+        "alignment-uniformity": ({"features"}, "degraded", None),
+        "neural-collapse": ({"model"}, "every", None),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 

@@ -135,6 +135,8 @@ def comparison() -> Comparison:
     parts += [
         (text, f"metrics/linear-cka@{layer}") for text in facts for layer in ("conv1", "a-layer-with-a-long-name")
     ]
+    layers = ("conv1", "a-layer-with-a-long-name", "head")
+    parts += [("clean", f"metrics/similarity:against=layers@cka/{p}~{q}") for p in layers for q in layers]
     parts += [("a/pgd:eps=0.1", f"metrics/robust-accuracy-curve@{eps}") for eps in ("0.05", "0.1")]
     scopes = {
         text: Scope(id=text, kind="clean" if text == "clean" else "condition", title=text, conditions=(text,))

@@ -293,3 +293,81 @@ def test_the_page_keeps_letters_that_matplotlib_lacks(report: Report) -> None:
 def test_what_the_fonts_have_is_drawn_as_it_is(report: Report) -> None:
     for figure in report.studies[0].figures:
         assert legible(figure, "serif") == figure
+
+
+def heat(comparison: Comparison) -> FigureSpec:
+    spec = FIGURES["layers"](comparison)
+    assert isinstance(spec, FigureSpec)
+    return replace(spec, panels=spec.panels[:1])
+
+
+def changed(spec: FigureSpec, **point: object) -> FigureSpec:
+    """Return the figure with its first cell changed."""
+    panel = spec.panels[0]
+    first, *others = panel.series
+    points = (replace(first.points[0], **point), *first.points[1:])
+    return replace(spec, panels=(replace(panel, series=(replace(first, points=points), *others)),))
+
+
+def texts_of(spec: FigureSpec, width: float) -> list[str]:
+    with paper_style():
+        return [text.get_text() for text in draw_figure(spec, width).axes[0].texts]
+
+
+def test_cells_have_their_numbers_where_there_is_room(comparison: Comparison) -> None:
+    spec = heat(comparison)
+    assert texts_of(spec, 3.25) == [".10"] * 9
+    panel = spec.panels[0]
+    many = replace(panel, x=replace(panel.x, names=tuple(f"l{k}" for k in range(40))))
+    assert texts_of(replace(spec, panels=(many,)), 3.25) == []
+    assert texts_of(changed(spec, value=0.5, doubtful=True), 3.25)[0] == "(.50)"
+    assert len(texts_of(changed(spec, value=None), 3.25)) == 8
+
+
+def luminance(colour: object) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in mpl.colors.to_rgb(colour)]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+@pytest.mark.parametrize("value", np.linspace(0, 1, 11))
+def test_numbers_stand_out_from_their_cells(comparison: Comparison, value: float) -> None:
+    """By the contrast ratio of WCAG 2, of which 4.5 is asked for text."""
+    with paper_style():
+        axes = draw_figure(changed(heat(comparison), value=float(value)), 3.25).axes[0]
+    both = sorted((luminance(axes.patches[0].get_facecolor()), luminance(axes.texts[0].get_color())))
+    assert (both[1] + 0.05) / (both[0] + 0.05) >= 4.5
+
+
+def test_cells_grow_lighter_with_their_values(comparison: Comparison) -> None:
+    with paper_style():
+        drawn = [
+            draw_figure(changed(heat(comparison), value=value), 3.25).axes[0].patches[0].get_facecolor()
+            for value in (0.0, 0.25, 0.5, 0.75, 1.0)
+        ]
+    assert [luminance(each) for each in drawn] == sorted(luminance(each) for each in drawn)
+
+
+def test_a_cell_without_a_value_is_hatched_and_not_coloured(comparison: Comparison) -> None:
+    with paper_style():
+        cell = draw_figure(changed(heat(comparison), value=None), 3.25).axes[0].patches[0]
+    assert cell.get_facecolor()[3] == 0
+    assert cell.get_hatch()
+
+
+def test_numbers_stay_inside_their_cells(comparison: Comparison) -> None:
+    with paper_style():
+        figure = draw_figure(changed(heat(comparison), value=-0.99, doubtful=True), 2.3)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        axes = figure.axes[0]
+        cell = axes.patches[0].get_window_extent(renderer)
+        text = axes.texts[0].get_window_extent(renderer)
+    assert text.width <= cell.width
+
+
+def test_a_heat_map_on_a_page_says_what_each_cell_is(comparison: Comparison) -> None:
+    (svg,) = panel_svgs(heat(comparison))
+    assert svg.count('class="point"') == 9
+    assert "conv1 · head · cka 0.1000 · cka/conv1~head" in svg
+    rows = list(csv.DictReader(io.StringIO(plotted_numbers(heat(comparison)))))
+    assert {row["value"] for row in rows} == {"0.1"}
+    assert len(rows) == 9

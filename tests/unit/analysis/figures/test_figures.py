@@ -13,6 +13,7 @@ from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_fig
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
 from robustkit.analysis.figures.similarity_curve import cka_figure
+from robustkit.analysis.figures.similarity_matrix import layers_figure
 from robustkit.analysis.figures.tradeoff import tradeoff_figure
 from robustkit.analysis.report.load import FIGURES, load_report
 from robustkit.analysis.specs import FigureSpec, Omission
@@ -208,6 +209,79 @@ def test_cka_below_zero_is_inside_the_axes(make_run: Any) -> None:
     figure = drawn(cka_figure, make_run(correct, rows=rows))
     assert figure.panels[0].y.low < -0.4
     assert "unbiased estimator, features averaged over positions" in figure.caption
+
+
+def test_other_measures_have_panels_of_their_own_and_a_second_model_s_have_none(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF}}
+    plain, other = 'metrics/similarity:measure=[cka,rsa],reference=""', "metrics/similarity:reference=x"
+    names = [f"{plain}@cka/conv1", f"{plain}@rsa/conv1", f"{plain}@rsa/conv2", f"{other}@rsa/conv1"]
+    names += [f"{plain},pairs=all@rsa/conv1~conv2", "metrics/linear-cka@conv1"]
+    rows = [row("m", name, 0.1 * place, "c/f:severity=1") for place, name in enumerate(names)]
+    panels = drawn(cka_figure, make_run(correct, rows=rows)).panels
+    found = {panel.y.label: {series.name: series.points[0].y for series in panel.series} for panel in panels}
+    assert found == {
+        "cka": {"conv1": 0.0},
+        "rsa": {"conv1": 0.1, "conv2": 0.2},
+        "linear CKA": {"conv1": 0.5},
+    }
+
+
+def matrix_rows(metric: str, pairs: str, **changes: Any) -> list[dict[str, Any]]:
+    return [
+        {**row("m", f"metrics/similarity:{metric}@{pair}", 0.1 * place), **changes}
+        for place, pair in enumerate(pairs.split())
+    ]
+
+
+def test_pairs_of_layers_are_a_matrix_with_the_degraded_layers_in_rows(make_run: Any) -> None:
+    rows = matrix_rows("pairs=all", "cka/a~a cka/a~b cka/b~a cka/b~b")
+    figure = drawn(layers_figure, make_run({"m": {"clean": FULL}}, rows=rows))
+    (panel,) = figure.panels
+    assert (panel.x.names, panel.y.names) == (("a", "b"), ("a", "b"))
+    assert [[point.value for point in series.points] for series in panel.series] == [
+        [0.0, 0.1],
+        [0.2, pytest.approx(0.3)],
+    ]
+    assert (panel.y.label, panel.x.label) == ("layer, clean", "layer, clean")
+    assert (panel.value.low, panel.value.high) == (0.0, 1.0)
+
+
+def test_a_measure_without_order_is_mirrored_and_one_with_order_is_not(make_run: Any) -> None:
+    once = matrix_rows("against=layers", "cka/a~a cka/a~b cka/b~b")
+    panel = drawn(layers_figure, make_run({"m": {"clean": FULL}}, rows=once)).panels[0]
+    assert [[point.value for point in series.points] for series in panel.series] == [[0.0, 0.1], [0.1, 0.2]]
+    other = matrix_rows("reference=x,pairs=all", "cka/a~u cka/a~v cka/b~u")
+    panel = drawn(layers_figure, make_run({"m": {"clean": FULL}}, rows=other, name="other")).panels[0]
+    assert [[point.value for point in series.points] for series in panel.series] == [[0.0, 0.1], [0.2, None]]
+    assert panel.x.label == "layer of x"
+
+
+def test_doubts_and_chance_are_told_of_each_cell(make_run: Any) -> None:
+    rows = matrix_rows("against=layers", "r2/a~b r2/b~a", status="unreliable", chance=0.25)
+    figure = drawn(layers_figure, make_run({"m": {"clean": FULL}}, rows=rows))
+    point = next(point for point in figure.panels[0].series[0].points if point.value is not None)
+    assert point.doubtful
+    assert point.label == "r2/a~b; chance 0.25; unreliable"
+    assert "In parentheses: unreliable" in figure.caption
+
+
+def test_no_more_matrices_are_drawn_than_a_page_has_room_for(make_run: Any) -> None:
+    texts = [f"c/f{number}:severity=1" for number in range(10)]
+    rows = [{**each, "condition": text} for text in texts for each in matrix_rows("pairs=all", "cka/a~a")]
+    figure = drawn(layers_figure, make_run({"m": {"clean": FULL, **dict.fromkeys(texts, HALF)}}, rows=rows))
+    assert len(figure.panels) == 8
+    assert "2 more are in results.csv" in figure.caption
+
+
+def test_pairs_of_layers_have_tables_of_their_own(make_run: Any) -> None:
+    rows = [*matrix_rows("against=layers", "cka/a~a cka/a~b cka/b~b"), row("m", "metrics/other@part", 0.5)]
+    (study,) = load_report(make_run({"m": {"clean": FULL}}, rows=rows)).studies
+    tables = {table.id: table for table in study.tables}
+    assert [[cell.text or cell.value for cell in line] for line in tables["layers-1"].rows] == [
+        ["a", 0.0, 0.1],
+        ["b", 0.1, 0.2],
+    ]
+    assert [line[3].text for line in tables["parts"].rows] == ["part"]
 
 
 @pytest.mark.parametrize(

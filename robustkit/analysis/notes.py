@@ -10,13 +10,13 @@ SHOWN = 3
 """Parts of a metric that are named; the others are counted."""
 
 
-def gathered(notes: Iterable[Mapping[str, Any] | str]) -> tuple[str, ...]:
+def gather_notes(notes: Iterable[Mapping[str, Any] | str]) -> tuple[str, ...]:
     """Return each note once, with the parts of the metric that it is about and the cells that it was said of.
 
     Args:
         notes: with `metric` and `note`, or texts.
 
-    >>> gathered([{"metric": f"a/b@{part}", "note": "few"} for part in ("x", "y", "x")])
+    >>> gather_notes([{"metric": f"a/b@{part}", "note": "few"} for part in ("x", "y", "x")])
     ('a/b@x, y: few (2 cells)',)
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
