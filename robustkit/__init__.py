@@ -67,6 +67,10 @@ _PUBLIC = {
     "robustkit.contextual.representation": ("Representation",),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
+    "robustkit.probes.coarse_to_fine": ("CoarseToFine", "coarse_to_fine"),
+    "robustkit.probes.folds": ("shuffle_labels",),
+    "robustkit.probes.linear_probe": ("CrossFittedProbe", "ProbeResult", "fit_linear_probe", "linear_probe"),
+    "robustkit.probes.problem": ("ProbeSettings",),
     "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
     "robustkit.analysis.report.load": ("load_report",),
     "robustkit.analysis.specs": (
@@ -86,6 +90,7 @@ _PUBLIC = {
     "robustkit.analysis.spec_json": ("spec_from_json", "spec_to_json"),
     "robustkit.store.atomic": ("write_atomically",),
     "robustkit.store.examples": ("Examples", "read_examples"),
+    "robustkit.store.user_table": ("read_columns", "read_table"),
     "robustkit.analysis.statistics.intervals": ("bootstrap_interval", "mean_interval", "wilson_interval"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
@@ -164,6 +169,14 @@ if TYPE_CHECKING:
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params
     from robustkit.perturbing import perturb as perturb
+    from robustkit.probes.coarse_to_fine import CoarseToFine as CoarseToFine
+    from robustkit.probes.coarse_to_fine import coarse_to_fine as coarse_to_fine
+    from robustkit.probes.folds import shuffle_labels as shuffle_labels
+    from robustkit.probes.linear_probe import CrossFittedProbe as CrossFittedProbe
+    from robustkit.probes.linear_probe import ProbeResult as ProbeResult
+    from robustkit.probes.linear_probe import fit_linear_probe as fit_linear_probe
+    from robustkit.probes.linear_probe import linear_probe as linear_probe
+    from robustkit.probes.problem import ProbeSettings as ProbeSettings
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult
     from robustkit.protocols import CheckpointOptions as CheckpointOptions
@@ -183,6 +196,8 @@ if TYPE_CHECKING:
     from robustkit.store.atomic import write_atomically as write_atomically
     from robustkit.store.examples import Examples as Examples
     from robustkit.store.examples import read_examples as read_examples
+    from robustkit.store.user_table import read_columns as read_columns
+    from robustkit.store.user_table import read_table as read_table
     from robustkit.training.run import Training as Training
     from robustkit.training.run import train as train
 
