@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from robustkit.analysis.statistics.intervals import wilson_interval
 from robustkit.components import Estimate
 from robustkit.probes.folds import Ints, Labels, assign_folds
-from robustkit.probes.logistic import LogisticFit, cross_entropy, fit_logistic
+from robustkit.probes.logistic import LogisticFit, cross_entropy, fit_logistic, standardise
 from robustkit.probes.problem import ProbeSettings, as_features, as_ids, as_labels
 
 PER_FEATURE = 3
 """Training samples for each feature below which an accuracy is unreliable: robustkit's choice."""
 
-_GRID = (1.0, 0.1, 0.01, 0.001, 0.0001)
+_GRID = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
 _INNER_FOLDS = 3
 _DEFAULT = ProbeSettings()
 
@@ -164,7 +164,7 @@ def fit_linear_probe(
     for fold in range(settings.folds if not reason else 0):
         kept = order[folds[order] != fold]
         penalty = _penalty(rows[kept], places[kept], known[kept], settings)
-        fits.append(fit_logistic(rows[kept], places[kept], len(classes), penalty))
+        fits.append(fit_logistic(standardise(rows[kept]), places[kept], len(classes), penalty))
         penalties.append(penalty)
     return CrossFittedProbe(
         classes=classes,
@@ -220,14 +220,19 @@ def _why_not(classes: Labels, places: Ints, settings: ProbeSettings) -> str:
 
 
 def _penalty(rows: NDArray[np.floating], labels: Ints, ids: Ints, settings: ProbeSettings) -> float:
-    """Return the penalty that is given, or the one with the lowest cross-entropy on inner folds."""
+    """Return the penalty that is given, or the first from above after which held-out cross-entropy rises."""
     if settings.l2 != "auto":
         return settings.l2
-    folds = assign_folds(ids, labels, _INNER_FOLDS, settings.seed)
-    losses = np.zeros(len(_GRID))
-    for fold in range(_INNER_FOLDS):
-        kept, fit = folds != fold, None
-        for place, penalty in enumerate(_GRID):
-            fit = fit_logistic(rows[kept], labels[kept], int(labels.max()) + 1, penalty, fit)
-            losses[place] += cross_entropy(fit.logits(rows[~kept]), labels[~kept]) * (~kept).sum()
-    return _GRID[int(losses.argmin())]
+    folds, classes = assign_folds(ids, labels, _INNER_FOLDS, settings.seed), int(labels.max()) + 1
+    given = [standardise(rows[folds != fold]) for fold in range(_INNER_FOLDS)]
+    lowest, chosen = np.inf, _GRID[0]
+    for penalty in _GRID:
+        loss = 0.0
+        for fold, each in enumerate(given):
+            held = folds == fold
+            fit = fit_logistic(each, labels[~held], classes, penalty)
+            loss += cross_entropy(fit.logits(rows[held]), labels[held]) * int(held.sum())
+        if loss >= lowest:
+            break
+        lowest, chosen = loss, penalty
+    return chosen

@@ -31,7 +31,7 @@ class LinearProbeParams:
     folds: Folds = 5
     """Each sample is classified by a probe that was fitted to the other folds."""
 
-    l2: L2 = 0.01
+    l2: L2 = 0.001
     """Weight of the squared weights, for features of unit variance; `auto` to choose it on inner folds."""
 
     control: bool = False
@@ -70,7 +70,7 @@ class CoarseToFineParams:
     folds: Folds = 5
     """Each sample is classified by a probe that was fitted to the other folds."""
 
-    l2: L2 = 0.01
+    l2: L2 = 0.001
     """Weight of the squared weights, for features of unit variance; `auto` to choose it on inner folds."""
 
     ceiling: Annotated[float, Gt(0), Le(1)] = 1.0

@@ -7,7 +7,7 @@ import pytest
 
 from robustkit import ConfigError, DataError, ProbeSettings, fit_linear_probe, linear_probe, shuffle_labels
 from robustkit.probes.folds import assign_folds
-from robustkit.probes.logistic import fit_logistic
+from robustkit.probes.logistic import fit_logistic, standardise
 
 
 def gaussians(n=2000, d=3, apart=2.0, seed=0, classes=2):
@@ -52,7 +52,7 @@ def test_a_probe_that_saw_its_samples_would_fit_random_labels():
     random = np.random.default_rng(3)
     features, labels = random.standard_normal((150, 100)), random.integers(2, size=150)
     held_out = linear_probe(features, labels).estimate
-    fit = fit_logistic(features, labels, 2, 0.01)
+    fit = fit_logistic(standardise(features), labels, 2, 0.01)
     in_sample = (fit.logits(features).argmax(axis=1) == labels).mean()
     assert held_out.ci_low < 0.5 < held_out.ci_high
     assert in_sample > 0.95
@@ -93,7 +93,7 @@ def test_scale_and_offset_never_matter():
 def test_the_fit_is_the_minimum():
     """The gradient of the loss, by central differences of its definition, is 0 there and not beside it."""
     features, labels = skewed(200)
-    fit = fit_logistic(features, labels, 3, 0.05)
+    fit = fit_logistic(standardise(features), labels, 3, 0.05)
     rows = (features - features.mean(0)) / features.std(0)
 
     def loss(flat):
@@ -150,7 +150,7 @@ def test_the_penalty_can_be_chosen_without_the_held_out_samples():
     features[:, 1:] = random.standard_normal((240, 59))
     weak, chosen = (linear_probe(features, labels, settings=ProbeSettings(l2=l2)) for l2 in (0.0001, "auto"))
     probe = fit_linear_probe(features, labels, settings=ProbeSettings(l2="auto"))
-    assert set(probe.l2) <= {1.0, 0.1, 0.01, 0.001, 0.0001}
+    assert set(probe.l2) <= {1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001}
     assert min(probe.l2) > 0.001, "many useless features call for a strong penalty"
     assert chosen.estimate.value > weak.estimate.value
     assert "l2=auto" in chosen.estimate.spec
