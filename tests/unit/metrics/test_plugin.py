@@ -38,11 +38,13 @@ def test_it_declares_two_metrics_of_cells_under_attack():
     assert found == {"attack-success-rate": ("attacked", True), "robust-accuracy-curve": ("attacked", False)}
 
 
-def test_it_declares_three_metrics_that_need_the_model():
+def test_it_declares_the_metrics_that_need_the_model():
     assert {name: (set(metric.needs), metric.on, metric.modality) for name, metric in MODEL_METRICS.items()} == {
         "utility-sensitivity": ({"model"}, "clean", "image"),
         "token-utility-sensitivity": ({"model"}, "clean", "text"),
         "linear-cka": ({"features"}, "degraded", None),
+        "linear-probe": ({"features"}, "every", None),
+        "coarse-to-fine": ({"model"}, "every", None),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 
