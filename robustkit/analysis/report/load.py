@@ -15,6 +15,7 @@ from robustkit.analysis.comparison.runs import Run, malformed, read_runs
 from robustkit.analysis.corruption.baseline import CorruptionBaseline
 from robustkit.analysis.corruption.measure import is_comparable
 from robustkit.analysis.corruption.suite import find_suites
+from robustkit.analysis.figures.probe_curve import probe_figure
 from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "robust-accuracy": robust_accuracy_figure,
     "sensitivity": sensitivity_figure,
     "cka": cka_figure,
+    "probe": probe_figure,
 }
 """Every kind of figure, in the order of a report."""
 

@@ -133,7 +133,10 @@ def comparison() -> Comparison:
     number = Measured(value=0.1, low=-0.1, high=0.2, n=20, method="wilson", over="samples")
     parts = [("clean", f"metrics/utility-sensitivity@s-{part}") for part in ("low", "high")]
     parts += [
-        (text, f"metrics/linear-cka@{layer}") for text in facts for layer in ("conv1", "a-layer-with-a-long-name")
+        (text, f"metrics/{metric}@{layer}")
+        for metric in ("linear-cka", "linear-probe")
+        for text in facts
+        for layer in ("conv1", "a-layer-with-a-long-name")
     ]
     parts += [("a/pgd:eps=0.1", f"metrics/robust-accuracy-curve@{eps}") for eps in ("0.05", "0.1")]
     scopes = {
