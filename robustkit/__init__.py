@@ -100,6 +100,10 @@ _PUBLIC = {
     "robustkit.contextual.targets": ("loss_slope", "target_loss"),
     "robustkit.contextual.tokens": ("WordEffects", "word_effects", "word_spans"),
     "robustkit.contextual.views": ("select_features",),
+    "robustkit.probes.coarse_to_fine": ("CoarseToFine", "coarse_to_fine"),
+    "robustkit.probes.folds": ("shuffle_labels",),
+    "robustkit.probes.linear_probe": ("CrossFittedProbe", "ProbeResult", "fit_linear_probe", "linear_probe"),
+    "robustkit.probes.problem": ("ProbeSettings",),
     "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
     "robustkit.analysis.report.load": ("load_report",),
     "robustkit.analysis.specs": (
@@ -268,6 +272,14 @@ if TYPE_CHECKING:
     from robustkit.parameters import NoParams as NoParams
     from robustkit.parameters import params as params
     from robustkit.perturbing import perturb as perturb
+    from robustkit.probes.coarse_to_fine import CoarseToFine as CoarseToFine
+    from robustkit.probes.coarse_to_fine import coarse_to_fine as coarse_to_fine
+    from robustkit.probes.folds import shuffle_labels as shuffle_labels
+    from robustkit.probes.linear_probe import CrossFittedProbe as CrossFittedProbe
+    from robustkit.probes.linear_probe import ProbeResult as ProbeResult
+    from robustkit.probes.linear_probe import fit_linear_probe as fit_linear_probe
+    from robustkit.probes.linear_probe import linear_probe as linear_probe
+    from robustkit.probes.problem import ProbeSettings as ProbeSettings
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult
     from robustkit.protocols import CheckpointOptions as CheckpointOptions

@@ -88,8 +88,8 @@ def _handles(spec: FigureSpec) -> list[Line2D]:
     if spec.panels[0].kind == "heatmap":
         return []
     handles = curves.curve_handles(spec.panels)
-    # A model alone is no news; the lines of a CKA figure are layers.
-    if len(handles) == 1 and spec.kind != "cka":
+    # A model alone is no news; the lines of these figures are layers.
+    if len(handles) == 1 and spec.kind not in ("cka", "probe"):
         return []
     names = short_names([str(handle.get_label()) for handle in handles])
     for handle in handles:

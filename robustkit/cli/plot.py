@@ -15,7 +15,7 @@ from robustkit.names import did_you_mean
 if TYPE_CHECKING:
     from robustkit.analysis.specs import Report
 
-FIGURES = ("tradeoff", "severity", "robust-accuracy", "sensitivity", "cka", "layers")
+FIGURES = ("tradeoff", "severity", "robust-accuracy", "sensitivity", "cka", "layers", "probe")
 
 
 @click.command("plot", short_help="Draw one figure for a paper.")

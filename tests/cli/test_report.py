@@ -78,7 +78,8 @@ def test_reporters_take_parameters(robustkit: Any, run: Path) -> None:
     names = [Path(path).name for path in result.json["files"]]
     assert names == ["tradeoff.svg", "tradeoff.csv", "tradeoff.json", "tradeoff.txt", "report.md"]
     assert result.json["page"] is None
-    assert {each["figure"] for each in result.json["omitted"]} == {"robust-accuracy", "sensitivity", "cka", "layers"}
+    omitted = {each["figure"] for each in result.json["omitted"]}
+    assert omitted == {"robust-accuracy", "sensitivity", "cka", "layers", "probe"}
 
 
 def test_a_report_can_be_written_again(robustkit: Any, run: Path) -> None:

@@ -35,7 +35,19 @@ OTHER = [
     ("representation-rank", {"widest": 5}),
     ("alignment-uniformity", {"samples": 10, "layers": "[14]"}),
     ("neural-collapse", {"samples": 10}),
+    ("linear-probe", {"train": "same", "folds": 2, "samples": 10}),
+    ("linear-probe", {"control": True, "folds": 2, "l2": "auto", "layers": "[14]"}),
+    ("coarse-to-fine", {"layer": "4", "folds": 2}),
+    ("coarse-to-fine", {"train": "same", "folds": 2, "samples": 20}),
 ]
+
+
+@pytest.fixture(scope="module")
+def needed(tmp_path_factory):
+    """What metrics must be given, by name: a file with two fine classes in each class of the kit's samples."""
+    path = tmp_path_factory.mktemp("labels") / "fine.csv"
+    path.write_text("id,label\n" + "".join(f"{id_},{id_ % 8}\n" for id_ in range(24)))
+    return {"coarse-to-fine": {"labels": str(path)}}
 
 
 def test_the_first_party_metrics_are_found():
@@ -44,14 +56,14 @@ def test_the_first_party_metrics_are_found():
 
 @pytest.mark.parametrize("check", MODEL_METRIC_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.qualified)
-def test_first_party_metrics_keep_the_contract(entry, check):
-    check(lambda: HOST.build(entry, {}), entry.component)
+def test_first_party_metrics_keep_the_contract(entry, check, needed):
+    check(lambda: HOST.build(entry, needed.get(entry.component.name, {})), entry.component)
 
 
 @pytest.mark.parametrize(("name", "params"), OTHER, ids=str)
-def test_they_keep_it_with_other_parameters(name, params):
+def test_they_keep_it_with_other_parameters(name, params, needed):
     entry = HOST.catalog.find("metric", name)
-    check_metric(lambda: HOST.build(entry, params), entry.component)
+    check_metric(lambda: HOST.build(entry, {**needed.get(name, {}), **params}), entry.component)
 
 
 def declare(**changes):

@@ -17,6 +17,7 @@ from robustkit.analysis.corruption.reference import is_comparable
 from robustkit.analysis.corruption.suite import find_suites
 from robustkit.analysis.curves.sequences import find_sequences
 from robustkit.analysis.effective.baselines import EffectiveBaselines
+from robustkit.analysis.figures.probe_curve import probe_figure
 from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
@@ -44,6 +45,7 @@ FIGURES: dict[str, Callable[[Comparison], FigureSpec | Omission]] = {
     "sensitivity": sensitivity_figure,
     "cka": cka_figure,
     "layers": layers_figure,
+    "probe": probe_figure,
 }
 """Every kind of figure, in the order of a report."""
 

@@ -55,6 +55,8 @@ def test_it_declares_the_metrics_that_need_the_model():
         "representation-rank": ({"features"}, "every", None),
         "alignment-uniformity": ({"features"}, "degraded", None),
         "neural-collapse": ({"model"}, "every", None),
+        "linear-probe": ({"features"}, "every", None),
+        "coarse-to-fine": ({"model"}, "every", None),
     }
     assert not any(metric.default for metric in MODEL_METRICS.values())
 

@@ -133,7 +133,10 @@ def comparison() -> Comparison:
     number = Measured(value=0.1, low=-0.1, high=0.2, n=20, method="wilson", over="samples")
     parts = [("clean", f"metrics/utility-sensitivity@s-{part}") for part in ("low", "high")]
     parts += [
-        (text, f"metrics/linear-cka@{layer}") for text in facts for layer in ("conv1", "a-layer-with-a-long-name")
+        (text, f"metrics/{metric}@{layer}")
+        for metric in ("linear-cka", "linear-probe")
+        for text in facts
+        for layer in ("conv1", "a-layer-with-a-long-name")
     ]
     layers = ("conv1", "a-layer-with-a-long-name", "head")
     parts += [("clean", f"metrics/similarity:against=layers@cka/{p}~{q}") for p in layers for q in layers]

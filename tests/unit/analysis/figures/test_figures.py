@@ -9,6 +9,7 @@ import pytest
 
 from robustkit.analysis.comparison.measure import compare_runs
 from robustkit.analysis.comparison.runs import read_runs
+from robustkit.analysis.figures.probe_curve import probe_figure
 from robustkit.analysis.figures.robust_accuracy_curve import robust_accuracy_figure
 from robustkit.analysis.figures.sensitivity_plane import sensitivity_figure
 from robustkit.analysis.figures.severity_curve import severity_figure
@@ -201,6 +202,44 @@ def test_cka_has_a_line_a_layer(make_run: Any) -> None:
         "conv1": [(1.0, 0.9), (2.0, 0.45)],
         "conv2": [(1.0, 0.8), (2.0, 0.4)],
     }
+
+
+def test_probes_have_a_line_a_layer_that_begins_at_clean_inputs(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF, "c/f:severity=2": NONE}}
+    rows = [
+        row(
+            "m",
+            f"metrics/linear-probe@{layer}",
+            value / (severity + 1),
+            f"c/f:severity={severity}" if severity else "clean",
+        )
+        for layer, value in (("conv1", 0.9), ("conv2", 0.8))
+        for severity in (0, 1, 2)
+    ]
+    figure = drawn(probe_figure, make_run(correct, rows=rows))
+    (panel,) = figure.panels
+    assert {s.name: [(p.x, p.y) for p in s.points] for s in panel.series} == {
+        "conv1": [(0.0, 0.9), (1.0, 0.45), (2.0, pytest.approx(0.3))],
+        "conv2": [(0.0, 0.8), (1.0, 0.4), (2.0, pytest.approx(0.8 / 3))],
+    }
+    assert (panel.x.ticks, panel.y.unit, panel.y.better) == ((0.0, 1.0, 2.0), "%", "higher")
+    assert "cross-fitted" in figure.caption
+
+
+def test_each_way_to_probe_has_panels_of_its_own_with_the_same_line_for_a_layer(make_run: Any) -> None:
+    same = "metrics/linear-probe:folds=5,l2=0.001,train=same"
+    names = ("metrics/linear-probe@conv1", "metrics/linear-probe@conv2", f"{same}@conv2")
+    rows = [row("m", name, 0.5, "c/f:severity=1") for name in names]
+    panels = drawn(probe_figure, make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows)).panels
+    assert {panel.title: [(s.name, s.style) for s in panel.series] for panel in panels} == {
+        "m: f": [("conv1", 0), ("conv2", 1)],
+        "m: f, train=same, l2=0.001": [("conv2", 1)],
+    }
+
+
+def test_probes_of_clean_inputs_alone_are_no_curve(make_run: Any) -> None:
+    correct = {"m": {"clean": FULL, "c/f:severity=1": HALF}}
+    assert omitted(probe_figure, make_run(correct, rows=[row("m", "metrics/linear-probe@conv", 0.9)]))
 
 
 def test_cka_below_zero_is_inside_the_axes(make_run: Any) -> None:
