@@ -12,7 +12,7 @@ TEMPLATE = """\
 
 data = "path/to/test.npz"      # IDX folder, .npz, .npy pair, image folder, -C set, or a registered dataset
 # clean = "path/to/test.npz"     # where data is a stored -C set: the clean data that it was made of
-split = "test"
+# split = "train"                # where data are divided into parts; default: test
 # view = "resize=256,crop=224"   # for images of different sizes
 # limit = 1000                   # that many samples, spread evenly
 seed = [0]                     # what draws random numbers runs under each
