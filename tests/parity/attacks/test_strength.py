@@ -88,6 +88,9 @@ ROWS = [
     Row("attacks/apgd-dlr", {}, "apgd-dlr", "l2", TOO_SHORT),
     Row("attacks/apgd-t", {}, "apgd-t", "linf", TOO_SHORT),
     Row("attacks/fab-t", {"minimise": False}, "fab-t", "linf", TOO_SHORT),
+    Row("attacks/apgd-t", {}, "apgd-t", "l2", ({"steps": 1},)),
+    Row("attacks/fab-t", {"minimise": False}, "fab-t", "l2", ({"steps": 1},)),
+    Row("attacks/standard", {}, "standard", "linf", ({"steps": 1, "queries": 10},)),
     Row("attacks/square", {"queries": 1000}, "square", "linf", ({"queries": 10}, {"queries": 100})),
     Row("attacks/square", {"queries": 1000}, "square", "l2", ({"queries": 10}, {"queries": 100})),
 ]
@@ -98,6 +101,8 @@ SLOW = {
     ("fab-t", "linf", "pgd-at"),
     ("apgd-t", "linf", "standard"),
     ("apgd-t", "linf", "pgd-at-x1000"),
+    *((attack, "l2", model) for attack in ("apgd-t", "fab-t") for model in MODELS),
+    *(("standard", "linf", model) for model in MODELS),
     ("square", "l2", "standard"),
     ("square", "l2", "pgd-at"),
 }
