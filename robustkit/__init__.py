@@ -103,6 +103,7 @@ _PUBLIC = {
     "robustkit.probes.coarse_to_fine": ("CoarseToFine", "coarse_to_fine"),
     "robustkit.probes.folds": ("shuffle_labels",),
     "robustkit.probes.linear_probe": ("CrossFittedProbe", "ProbeResult", "fit_linear_probe", "linear_probe"),
+    "robustkit.probes.neural_collapse": ("cdnv", "nc1"),
     "robustkit.probes.problem": ("ProbeSettings",),
     "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
     "robustkit.analysis.report.load": ("load_report",),
@@ -279,6 +280,8 @@ if TYPE_CHECKING:
     from robustkit.probes.linear_probe import ProbeResult as ProbeResult
     from robustkit.probes.linear_probe import fit_linear_probe as fit_linear_probe
     from robustkit.probes.linear_probe import linear_probe as linear_probe
+    from robustkit.probes.neural_collapse import cdnv as cdnv
+    from robustkit.probes.neural_collapse import nc1 as nc1
     from robustkit.probes.problem import ProbeSettings as ProbeSettings
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult
