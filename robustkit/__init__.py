@@ -53,7 +53,7 @@ _PUBLIC = {
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
     "robustkit.names": ("did_you_mean",),
     "robustkit.host": ("Host", "load_host"),
-    "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
+    "robustkit.engine.features": ("capture_features", "find_layer", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
     "robustkit.engine.severity": ("Levels",),
     "robustkit.engine.data": ("open_layout", "open_table"),
@@ -255,6 +255,7 @@ if TYPE_CHECKING:
     from robustkit.engine.data import open_layout as open_layout
     from robustkit.engine.data import open_table as open_table
     from robustkit.engine.features import capture_features as capture_features
+    from robustkit.engine.features import find_layer as find_layer
     from robustkit.engine.features import find_layers as find_layers
     from robustkit.engine.features import pool_features as pool_features
     from robustkit.engine.seeds import Keys as Keys

@@ -107,7 +107,7 @@ class Sensitivity(_Profile):
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a sample; NaN where it is undefined."""
-        represent = robustkit.Representation(batch.model, self.params.layer)
+        represent = robustkit.Representation(batch.model, self.params.layer, self.params.channels)
         chunks = plan_chunks(batch, self.params, represent)
         return append([self.state(chunk, self._columns(chunk, represent)) for chunk in chunks])
 

@@ -58,7 +58,7 @@ class UtilitySensitivity:
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a sample; NaN where it is undefined."""
-        represent = robustkit.Representation(batch.model, self.params.layer)
+        represent = robustkit.Representation(batch.model, self.params.layer, self.params.channels)
         return append([self._columns(chunk, represent) for chunk in plan_chunks(batch, self.params, represent)])
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:

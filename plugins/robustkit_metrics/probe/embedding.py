@@ -31,12 +31,10 @@ def embed(model: nn.Module, inputs: Tensor | list[str], layer: str, channels: Ch
 
 
 def _output(model: nn.Module, inputs: Tensor | list[str], layer: str) -> Tensor:
-    layers = robustkit.find_layers(model, [layer])
-    if len(layers) > 1:
-        raise robustkit.ConfigError(f"'{layer}' means {len(layers)} layers: {', '.join(layers[:5])}", "name one")
+    name = robustkit.find_layer(model, layer)
     unusable: dict[str, str] = {}
-    with torch.no_grad(), robustkit.capture_features(model, layers, unusable) as found:
+    with torch.no_grad(), robustkit.capture_features(model, [name], unusable) as found:
         model(inputs)
     for why in unusable.values():
         raise UnusableError(f"the layer {why}", "name another layer")
-    return found[layers[0]]
+    return found[name]

@@ -226,6 +226,18 @@ def test_thresholds_of_frequency_must_not_overlap(metric):
         metric(params[metric](few=30, many=5))
 
 
+def test_a_transformer_s_layer_needs_to_say_where_its_channels_are(make_batch, images):
+    model = torch.nn.Sequential(torch.nn.Flatten(2), torch.nn.Unflatten(2, (8, 8)), make_model())
+    batch = make_batch(model, images, LABELS)
+    found = {
+        channels: run(Sensitivity, SensitivityParams(layer="0", channels=channels, patch=4), batch)["relative"].value
+        for channels in ("second", "last")
+    }
+    assert found["second"] != found["last"]
+    with pytest.raises(DataError, match="may be"):
+        Sensitivity(SensitivityParams(layer="0")).measure(batch)
+
+
 def test_a_profile_may_have_one_feature():
     assert check_features(SensitivityParams(patch=8), (1, 8, 8)).patch == 8
 
