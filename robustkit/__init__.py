@@ -53,7 +53,7 @@ _PUBLIC = {
     "robustkit.errors": ("ConfigError", "DataError", "PluginError", "RobustkitError", "RunError"),
     "robustkit.names": ("did_you_mean",),
     "robustkit.host": ("Host", "load_host"),
-    "robustkit.engine.features": ("capture_features", "find_layers", "pool_features"),
+    "robustkit.engine.features": ("capture_features", "find_layer", "find_layers", "pool_features"),
     "robustkit.engine.seeds": ("Keys",),
     "robustkit.engine.severity": ("Levels",),
     "robustkit.engine.data": ("open_layout", "open_table"),
@@ -103,6 +103,7 @@ _PUBLIC = {
     "robustkit.probes.coarse_to_fine": ("CoarseToFine", "coarse_to_fine"),
     "robustkit.probes.folds": ("shuffle_labels",),
     "robustkit.probes.linear_probe": ("CrossFittedProbe", "ProbeResult", "fit_linear_probe", "linear_probe"),
+    "robustkit.probes.neural_collapse": ("cdnv", "nc1"),
     "robustkit.probes.problem": ("ProbeSettings",),
     "robustkit.analysis.corruption.baseline": ("TableBaseline", "read_baseline"),
     "robustkit.analysis.report.load": ("load_report",),
@@ -254,6 +255,7 @@ if TYPE_CHECKING:
     from robustkit.engine.data import open_layout as open_layout
     from robustkit.engine.data import open_table as open_table
     from robustkit.engine.features import capture_features as capture_features
+    from robustkit.engine.features import find_layer as find_layer
     from robustkit.engine.features import find_layers as find_layers
     from robustkit.engine.features import pool_features as pool_features
     from robustkit.engine.seeds import Keys as Keys
@@ -279,6 +281,8 @@ if TYPE_CHECKING:
     from robustkit.probes.linear_probe import ProbeResult as ProbeResult
     from robustkit.probes.linear_probe import fit_linear_probe as fit_linear_probe
     from robustkit.probes.linear_probe import linear_probe as linear_probe
+    from robustkit.probes.neural_collapse import cdnv as cdnv
+    from robustkit.probes.neural_collapse import nc1 as nc1
     from robustkit.probes.problem import ProbeSettings as ProbeSettings
     from robustkit.protocols import AttackMethod as AttackMethod
     from robustkit.protocols import AttackResult as AttackResult

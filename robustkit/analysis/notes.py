@@ -11,25 +11,31 @@ SHOWN = 3
 
 
 def gather_notes(notes: Iterable[Mapping[str, Any] | str]) -> tuple[str, ...]:
-    """Return each note once, with the parts of the metric that it is about and the cells that it was said of.
+    """Return each note once, with the parts of the metric that it is about, and in which cell or how many it was said.
 
     Args:
-        notes: with `metric` and `note`, or texts.
+        notes: with `metric` and `note`, and `model` and `condition` where they are known; or texts.
 
     >>> gather_notes([{"metric": f"a/b@{part}", "note": "few"} for part in ("x", "y", "x")])
     ('a/b@x, y: few (2 cells)',)
+    >>> gather_notes([{"metric": "a/b", "note": "few", "model": "net", "condition": "clean"}, "no labels"])
+    ('a/b: few (net · clean)', 'no labels')
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
+    cells: dict[tuple[str, str], set[str]] = {}
     for note in notes:
-        given = (note["metric"], note["note"]) if isinstance(note, Mapping) else ("", str(note))
-        metric, at, part = given[0].partition("@")
-        counts.setdefault((metric + at, given[1]), Counter())[part] += 1
-    return tuple(_text(metric, said, parts) for (metric, said), parts in counts.items())
+        facts = note if isinstance(note, Mapping) else {"metric": "", "note": str(note)}
+        metric, at, part = facts["metric"].partition("@")
+        key = (metric + at, facts["note"])
+        counts.setdefault(key, Counter())[part] += 1
+        cells.setdefault(key, set()).add(" · ".join(facts[name] for name in ("model", "condition") if name in facts))
+    return tuple(_text(*key, parts, cells[key]) for key, parts in counts.items())
 
 
-def _text(metric: str, said: str, parts: Counter[str]) -> str:
+def _text(metric: str, said: str, parts: Counter[str], cells: set[str]) -> str:
     named = [part for part in parts if part]
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     about = f"{metric}{', '.join(named[:SHOWN])}{more}: " if metric else ""
-    cells = max(parts.values())
-    return f"{about}{said}{f' ({cells} cells)' if cells > 1 else ''}"
+    count = max(len(cells), *parts.values())
+    where = f"{count} cells" if count > 1 else next(iter(cells))
+    return f"{about}{said}{f' ({where})' if where else ''}"

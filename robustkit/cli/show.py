@@ -135,6 +135,7 @@ def _training(run: str, manifest: dict[str, Any]) -> str:
 
 def _warnings(manifest: dict[str, Any]) -> list[str]:
     """Return what a reader of the results should know: checks that did not pass, caveats, notes."""
+    from robustkit.analysis.notes import gather_notes
     from robustkit.cli.trust import trust_block
     from robustkit.store.checks import checks_from_plain
 
@@ -142,9 +143,7 @@ def _warnings(manifest: dict[str, Any]) -> list[str]:
     for name, metric in manifest["metrics"].items():
         if metric.get("caveat"):
             lines.append(f"metric {name}: {metric['caveat']}")
-    for note in manifest.get("notes", []):
-        about = "" if isinstance(note, str) else f" {note['model']} · {note['condition']} · {note['metric']}"
-        lines.append(f"note{about}: {note['note'] if about else note}")
+    lines += [f"note: {note}" for note in gather_notes(manifest.get("notes", []))]
     return lines
 
 

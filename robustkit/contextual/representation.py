@@ -7,8 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from robustkit.contextual.targets import LogitLoss, cross_entropy
-from robustkit.engine.features import capture_features, find_layers, pool_features
-from robustkit.errors import ConfigError
+from robustkit.engine.features import Channels, capture_features, find_layer, pool_features
 
 Inputs = Tensor | list[str]
 
@@ -19,21 +18,21 @@ class Representation:
     Args:
         model: maps N inputs to (N, classes) logits.
         layer: name or pattern of one layer; empty for the logits.
+        channels: which dimension of the layer's output its channels are, see `pool_features`.
 
     Raises:
         ConfigError: no layer has this name, or several.
     """
 
-    def __init__(self, model: nn.Module, layer: str) -> None:
+    def __init__(self, model: nn.Module, layer: str, channels: Channels = "auto") -> None:
         self._model = model
-        self._layers = find_layers(model, [layer]) if layer else ()
-        if len(self._layers) > 1:
-            raise ConfigError(f"layer: '{layer}' matches {', '.join(self._layers)}", "name one of them")
+        self._layer = find_layer(model, layer) if layer else ""
+        self._channels = channels
 
     @property
     def is_logits(self) -> bool:
         """Whether the representation is the logits."""
-        return not self._layers
+        return not self._layer
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """Return (N, m) representations."""
@@ -56,6 +55,6 @@ class Representation:
         return respond
 
     def _run(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        with capture_features(self._model, self._layers) as found:
+        with capture_features(self._model, [self._layer] if self._layer else []) as found:
             logits: Tensor = self._model(inputs)
-        return logits, pool_features(found[self._layers[0]]) if self._layers else logits
+        return logits, pool_features(found[self._layer], self._channels) if self._layer else logits

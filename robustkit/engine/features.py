@@ -43,6 +43,26 @@ def find_layers(model: nn.Module, patterns: Sequence[str] = ()) -> tuple[str, ..
     return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
+def find_layer(model: nn.Module, pattern: str) -> str:
+    """Return the name of the one layer that a name or shell-style pattern means.
+
+    Args:
+        model: a network, or the wrapped model whose `net` is the network.
+        pattern: name or shell-style pattern.
+
+    Raises:
+        ConfigError: no layer has this name, or several.
+
+    >>> find_layer(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), "1*")
+    '1'
+    """
+    layers = find_layers(model, [pattern])
+    if len(layers) > 1:
+        more = f" and {len(layers) - 12} more" if len(layers) > 12 else ""
+        raise ConfigError(f"layer: '{pattern}' matches {', '.join(layers[:12])}{more}", "name one of them")
+    return layers[0]
+
+
 class _Captured(dict[str, Tensor]):
     """Outputs by layer."""
 

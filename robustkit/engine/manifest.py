@@ -10,15 +10,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
 import robustkit
-from robustkit.components import Metric
 from robustkit.config.schema import as_dict
 from robustkit.engine.grid import Condition, digest
+from robustkit.engine.metrics import ChosenMetric
 from robustkit.engine.plan import Plan
 from robustkit.engine.runner import measure_keys
 from robustkit.host import Host
@@ -54,7 +54,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         },
         "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
         "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
-        "metrics": {name: _metric(chosen.entry.component) for name, chosen in plan.metrics.items()},
+        "metrics": {name: _metric(chosen) for name, chosen in plan.metrics.items()},
         "notes": plan.model_notes,
         "checks": [],
         "worst_cases": [],
@@ -130,9 +130,10 @@ def _condition(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _metric(component: Any) -> Mapping[str, Any]:
-    metric = cast("Metric", component)
+def _metric(chosen: ChosenMetric) -> Mapping[str, Any]:
+    metric = chosen.declaration
     return {
+        "identity": chosen.identity,
         "summary": metric.summary,
         "needs": sorted(metric.needs),
         "on": metric.on,

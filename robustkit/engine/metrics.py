@@ -17,7 +17,7 @@ from robustkit.engine.source_digest import package_digest
 from robustkit.engine.text_classifier import TextClassifier
 from robustkit.errors import ConfigError, PluginError
 from robustkit.host import Entry, Host
-from robustkit.host.canonical import canonical_name
+from robustkit.host.canonical import canonical_name, short_name
 from robustkit.host.validate import parse_params, resolve_params
 from robustkit.names import did_you_mean
 from robustkit.protocols import ModelMetric, RecordMetric
@@ -36,6 +36,7 @@ class ChosenMetric:
 
     Attributes:
         entry: its declaration.
+        name: what results call it: with the parameters that are not at their defaults.
         identity: its canonical name with every parameter.
         implementation: a `RecordMetric`, or a `ModelMetric`.
         source: digest of the plugin's source.
@@ -43,6 +44,7 @@ class ChosenMetric:
     """
 
     entry: Entry
+    name: str
     identity: str
     implementation: RecordMetric | ModelMetric
     source: str
@@ -104,7 +106,7 @@ def choose_metrics(
     for name in config.metric or (DEFAULT,):
         for text in defaults if name == DEFAULT else [name]:
             metric = _choose(text, host, modality, shape)
-            chosen[metric.identity if ":" in text else metric.entry.qualified] = metric
+            chosen[metric.name] = metric
     if not chosen:
         raise ConfigError("there is no metric to compute", "leave out --no-plugin metrics, or name one with --metric")
     return chosen
@@ -129,6 +131,7 @@ def _choose(text: str, host: Host, modality: Modality | None, shape: tuple[int, 
     params = resolve_params(entry, params, shape) if shape is not None else params
     return ChosenMetric(
         entry=entry,
+        name=short_name(entry, params),
         identity=canonical_name(entry, params),
         implementation=host.build(entry, params),
         source=package_digest(entry),

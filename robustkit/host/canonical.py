@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from robustkit.config.shorthand import parse_value
@@ -28,6 +28,26 @@ def canonical_name(entry: Entry, params: Any, *, before: Mapping[str, Any] | Non
         f"{key}={value:g}" if float(f"{value:g}") == value else f"{key}={value!r}" for key, value in after.items()
     ]
     return f"{entry.qualified}:{','.join(items)}" if items else entry.qualified
+
+
+def short_name(entry: Entry, params: Any) -> str:
+    """Return `plugin/name:key=value,…` with the parameters alone that are not at their defaults.
+
+    Two choices of one component have the same short name where they have the same canonical one.
+
+    Args:
+        entry: the component.
+        params: its validated parameters.
+    """
+    given = {field.name: getattr(params, field.name) for field in fields(params)}
+    told = [field.name for field in fields(params) if given[field.name] != _default(field)]
+    items = [f"{name.replace('_', '-')}={format_value(given[name])}" for name in sorted(told)]
+    return f"{entry.qualified}:{','.join(items)}" if items else entry.qualified
+
+
+def _default(field: Field[Any]) -> Any:
+    """Return a parameter's default; where it must be given, what equals no value."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def format_value(value: Any) -> str:

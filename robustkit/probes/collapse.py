@@ -10,7 +10,7 @@ import numpy as np
 
 from robustkit.components import Estimate
 from robustkit.probes.folds import Labels, shuffle_labels
-from robustkit.probes.logistic import Floats
+from robustkit.probes.neural_collapse import Floats, cdnv, nc1
 from robustkit.probes.refined import Refined
 
 SPECS = {
@@ -22,7 +22,6 @@ SPECS = {
 _FEW = 10
 _SHUFFLES = 11
 _FLOAT32 = 1e-7  # relative distance below which means of float32 features are the same
-_RANK = 1e-6  # singular values below this share of the largest are rounding
 
 
 def collapse_estimates(given: Refined) -> dict[str, Estimate]:
@@ -81,15 +80,7 @@ def _of_one(rows: Floats, fine: Labels) -> tuple[float, float]:
     places, sizes = np.unique(fine, return_inverse=True, return_counts=True)[1:]
     deviations = rows - means[places]
     variances = np.bincount(places, np.square(deviations).sum(axis=1)) / sizes
-    first, second = np.triu_indices(len(means), 1)
-    apart = np.square(means[first] - means[second]).sum(axis=1)
-    cdnv = ((variances[first] + variances[second]) / (2 * apart)).mean()
-    # The scatter of F centred means has at most rank F - 1: what a pseudo-inverse would make of the rest is rounding.
-    _, values, directions = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
-    values = values[: len(means) - 1]
-    values = values[values > _RANK * values[0]]
-    along = np.square(deviations @ directions[: len(values)].T).mean(axis=0)
-    return float((along / np.square(values)).sum()), float(cdnv)
+    return nc1(means, lambda directions: np.square(deviations @ directions).mean(axis=0)), cdnv(means, variances)
 
 
 def _means(rows: Floats, fine: Labels) -> Floats:

@@ -340,3 +340,13 @@ def test_published_provable_network_reaches_its_published_error(robustkit: Any, 
 def test_show_tells_what_is_to_be_said_of_a_model(robustkit: Any, small: Any, tmp_path: Path) -> None:
     assert robustkit("eval", *small.arguments, "-o", "r").code == 0
     assert "note: model 'small0': no --normalize was given" in robustkit("show", "r").out
+
+
+def test_show_says_equal_notes_once_and_of_which_cell_a_single_one_is(
+    robustkit: Any, small: Any, tmp_path: Path
+) -> None:
+    for metric, cells, folder in (("linear-probe:folds=30", "(2 cells)", "several"), ("worst-class", "clean)", "one")):
+        asked = ("-m", metric, *(("-p", "contrast:severity=3") if folder == "several" else ()))
+        assert robustkit("eval", *small.arguments, *asked, "--limit", 12, "-o", folder).code == 0
+        notes = [line for line in robustkit("show", folder).out.splitlines() if f"note: metrics/{metric}" in line]
+        assert [line.endswith(cells) for line in notes] == [True]

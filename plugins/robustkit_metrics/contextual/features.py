@@ -69,11 +69,6 @@ def check_features(params: P, shape: Shape) -> P:
     Raises:
         robustkit.ConfigError: they have not, or it cannot.
     """
-    if params.few > params.many + 1:
-        raise robustkit.ConfigError(
-            f"few={params.few} and many={params.many} overlap: classes would be both head and tail",
-            "few is at most many + 1",
-        )
     if params.basis == "fourier":
         robustkit.fourier_basis(shape, params.bands)
         if getattr(params, "estimator", "") == "forward":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 import robustkit
+from robustkit_metrics.features.params import Channels
 
 
 @robustkit.params
@@ -71,6 +72,10 @@ class SensitivityParams(FeatureParams):
     layer: str = ""
     """Layer whose output, averaged over positions, is the representation; empty for the logits."""
 
+    channels: Channels = "auto"
+    """Which dimension of the layer's output its channels are: second, or last, as in a transformer's (N, tokens,
+    channels). auto takes the second, and refuses three dimensions, which may be either."""
+
     worst_case: bool = False
     """Whether the largest change for a change of length 1 of each feature is computed too."""
 
@@ -96,6 +101,10 @@ class UtilitySensitivityParams(UtilityParams):
     layer: str = ""
     """Layer whose output, averaged over positions, is the representation; empty for the logits."""
 
+    channels: Channels = "auto"
+    """Which dimension of the layer's output its channels are: second, or last, as in a transformer's (N, tokens,
+    channels). auto takes the second, and refuses three dimensions, which may be either."""
+
 
 @robustkit.params
 class TokenUtilitySensitivityParams:
@@ -112,3 +121,7 @@ class TokenUtilitySensitivityParams:
 
     layer: str = ""
     """Layer whose output, averaged over positions, is the representation; empty for the logits."""
+
+    channels: Channels = "auto"
+    """Which dimension of the layer's output its channels are: second, or last, as in a transformer's (N, tokens,
+    channels). auto takes the second, and refuses three dimensions, which may be either."""

@@ -13,10 +13,10 @@ from torch import Tensor
 import robustkit
 from robustkit_metrics.contextual.describing import error_note, spec_of
 from robustkit_metrics.contextual.features import Shape, feature_names, white_shares
-from robustkit_metrics.contextual.frequency import Frequencies
 from robustkit_metrics.contextual.measuring import ESTIMATORS, Chunk, plan_chunks, sensitivity_of, utility_of
 from robustkit_metrics.contextual.params import FeatureParams, SensitivityParams, UtilityParams
 from robustkit_metrics.contextual.sample_columns import CHANCE, HIDDEN, Said, append, chosen, estimate_means
+from robustkit_metrics.groups.frequency import Frequencies
 
 MOST_OUTPUTS = 128
 """The worst case takes m (m + 1) / 2 energies of m outputs."""
@@ -33,7 +33,8 @@ class _Profile:
 
     def __post_init__(self) -> None:
         """Read the counts of the classes, if a file is named."""
-        object.__setattr__(self, "frequencies", Frequencies.of(self.params))
+        params = self.params
+        object.__setattr__(self, "frequencies", Frequencies.of(params.counts, params.many, params.few))
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the columns of all samples."""
@@ -106,7 +107,7 @@ class Sensitivity(_Profile):
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a sample; NaN where it is undefined."""
-        represent = robustkit.Representation(batch.model, self.params.layer)
+        represent = robustkit.Representation(batch.model, self.params.layer, self.params.channels)
         chunks = plan_chunks(batch, self.params, represent)
         return append([self.state(chunk, self._columns(chunk, represent)) for chunk in chunks])
 

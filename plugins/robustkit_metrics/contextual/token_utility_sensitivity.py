@@ -36,7 +36,7 @@ class TokenUtilitySensitivity:
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a text; NaN where it is undefined."""
         assert not isinstance(batch.inputs, Tensor)
-        respond = robustkit.Representation(batch.model, self.params.layer).respond(batch.labels)
+        respond = robustkit.Representation(batch.model, self.params.layer, self.params.channels).respond(batch.labels)
         effects = robustkit.word_effects(
             respond,
             batch.inputs,

@@ -12,7 +12,6 @@ from torch import Tensor
 import robustkit
 from robustkit_metrics.contextual.describing import LEAST_RELIABILITY, error_note, reliability_of, spec_of
 from robustkit_metrics.contextual.disattenuated import PART, correct_for_noise
-from robustkit_metrics.contextual.frequency import Frequencies
 from robustkit_metrics.contextual.measuring import (
     ESTIMATORS,
     Chunk,
@@ -24,6 +23,7 @@ from robustkit_metrics.contextual.measuring import (
 )
 from robustkit_metrics.contextual.params import UtilitySensitivityParams
 from robustkit_metrics.contextual.sample_columns import CHANCE, HIDDEN, Said, append, chosen, estimate_means
+from robustkit_metrics.groups.frequency import Frequencies
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class UtilitySensitivity:
 
     def __post_init__(self) -> None:
         """Read the counts of the classes, if a file is named."""
-        object.__setattr__(self, "frequencies", Frequencies.of(self.params))
+        params = self.params
+        object.__setattr__(self, "frequencies", Frequencies.of(params.counts, params.many, params.few))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class UtilitySensitivity:
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return one column for each part, with one number a sample; NaN where it is undefined."""
-        represent = robustkit.Representation(batch.model, self.params.layer)
+        represent = robustkit.Representation(batch.model, self.params.layer, self.params.channels)
         return append([self._columns(chunk, represent) for chunk in plan_chunks(batch, self.params, represent)])
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:

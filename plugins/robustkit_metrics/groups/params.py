@@ -28,10 +28,11 @@ class TailRecallParams:
     """Parameters of `tail-recall`."""
 
     counts: str
-    """Training samples of each class: a JSON list, or object by class index, or a CSV file with `class` and `count`."""
+    """How many samples each class has: a file with the training samples (a JSON list, or object by class index, or a
+    CSV file with `class` and `count`), or `evaluated` for the evaluated ones."""
 
     many: Annotated[int, Ge(0)] = 100
-    """Classes with more training samples than this are the head."""
+    """Classes with more samples than this are the head."""
 
     few: Annotated[int, Ge(0)] = 20
-    """Classes with fewer training samples than this are the tail."""
+    """Classes with fewer samples than this are the tail."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 import robustkit
 from robustkit_metrics.columns import columns, invalid_note
 from robustkit_metrics.groups.accuracies import GroupCounts, mean_interval_of
-from robustkit_metrics.groups.class_counts import read_class_counts
+from robustkit_metrics.groups.frequency import Frequencies
 from robustkit_metrics.groups.params import TailRecallParams
 
 
@@ -28,16 +27,17 @@ class TailRecall:
     """
 
     params: TailRecallParams
-    counts: Mapping[int, int] = field(init=False)
+    frequencies: Frequencies = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the file: what is wrong with it is better known before a model has been evaluated."""
-        if self.params.few > self.params.many + 1:
+        params = self.params
+        if not params.counts:
             raise robustkit.ConfigError(
-                f"tail-recall: few={self.params.few} and many={self.params.many} overlap",
-                "few is at most many + 1",
+                "tail-recall: expected a file with the training samples of each class, got counts=''",
+                "name one, or count the evaluated samples: counts=evaluated",
             )
-        object.__setattr__(self, "counts", read_class_counts(Path(self.params.counts)))
+        object.__setattr__(self, "frequencies", Frequencies.of(params.counts, params.many, params.few))
 
     def __call__(self, records: Mapping[str, NDArray[Any]]) -> dict[str, robustkit.Estimate]:
         """Return the parts, from the columns `prediction` and `label`.
@@ -46,22 +46,9 @@ class TailRecall:
             robustkit.DataError: there is no sample, a column is missing or malformed, or a class has no count.
         """
         prediction, label = columns(records, "prediction", "label")
-        unknown = sorted(set(np.unique(label).tolist()) - set(self.counts))
-        if unknown:
-            raise robustkit.DataError(
-                f"{self.params.counts}: expected a count for every class that is evaluated, got none for {unknown[0]}",
-                "classes are numbered from 0, in the order of the model's outputs",
-            )
-        of_label = np.array([self.counts[each] for each in label.tolist()])
         right, note = prediction == label, invalid_note(records)
-        return {
-            name: self._recall(name, right[chosen], label[chosen], note)
-            for name, chosen in self._chosen(of_label).items()
-        }
-
-    def _chosen(self, counts: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-        head, tail = counts > self.params.many, counts < self.params.few
-        return {"head": head, "medium": ~head & ~tail, "tail": tail, "macro": np.full(len(counts), True)}
+        parts = {**self.frequencies.split(label), "macro": np.full(len(label), True)}
+        return {name: self._recall(name, right[chosen], label[chosen], note) for name, chosen in parts.items()}
 
     def _recall(self, name: str, right: NDArray[np.bool_], label: NDArray[Any], note: str) -> robustkit.Estimate:
         spec = f"tail-recall/{name}/many>{self.params.many}/few<{self.params.few}"

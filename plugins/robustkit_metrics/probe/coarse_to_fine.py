@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import robustkit
+from robustkit_metrics.features.chosen import CHOSEN, keep_chosen, merge_chosen, reason_of
+from robustkit_metrics.features.vectors import UnusableError
 from robustkit_metrics.groups.group_file import read_groups
-from robustkit_metrics.probe.collected import collect, merge, reason_of
 from robustkit_metrics.probe.embedding import embed
 from robustkit_metrics.probe.params import CoarseToFineParams
 
@@ -59,20 +60,21 @@ class CoarseToFine:
         for name, model, layer in self._embedded(batch):
             try:
                 rows |= {f"{name}/{kind}": each for kind, each in self._representations(batch, model, layer).items()}
-            except robustkit.DataError as error:
+            except UnusableError as error:
                 reasons[name] = error.message
-        return collect(batch, rows, reasons, self.params.samples, self.params.seed)
+        about = {"ids": batch.keys.ids, "labels": batch.labels}
+        return keep_chosen(batch.keys, about | rows, reasons, self.params.samples, self.params.seed)
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the representations of the samples that are chosen among all."""
-        return merge(states, self.params.samples)
+        return merge_chosen(states, self.params.samples)
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the parts, or why there are none."""
         whole = self.merge(chunks)
-        codes = self._fine.of(whole["ids"])
+        codes = self._fine.of(whole[f"{CHOSEN}ids"])
         labelled = codes >= 0
-        reason = reason_of(whole, _OWN, *self._kinds)
+        reason = reason_of(whole, _OWN)
         if not labelled.any():
             reason = f"none of {len(codes)} samples has a label in the column '{self.params.column}' of the file"
         found = self._undefined(len(codes), reason) if reason else self._estimates(whole, codes, labelled)
@@ -90,7 +92,7 @@ class CoarseToFine:
 
     def _representations(self, batch: robustkit.MetricBatch, model: nn.Module, layer: str) -> dict[str, Tensor]:
         given = {"rows": batch.inputs, "clean": batch.clean}
-        return {kind: embed(model, given[kind], layer, self.params.channels) for kind in self._kinds}
+        return {kind: embed(model, given[kind], layer, self.params.channels).float() for kind in self._kinds}
 
     def _estimates(
         self, state: robustkit.State, codes: NDArray[np.intp], labelled: Mask
@@ -98,7 +100,7 @@ class CoarseToFine:
         fine = np.array(self._fine.names)[codes[labelled]]
         if not self.params.reference:
             return dict(self._transfer(state, _OWN, labelled, fine, self.params.ceiling).estimates)
-        reason = reason_of(state, _REFERENCE, *self._kinds)
+        reason = reason_of(state, _REFERENCE)
         if not reason:
             ceiling = self._transfer(state, _REFERENCE, labelled, fine, 1.0)
             return dict(self._transfer(state, _OWN, labelled, fine, ceiling).estimates)
@@ -107,13 +109,13 @@ class CoarseToFine:
 
     def _transfer(self, state: robustkit.State, name: str, labelled: Mask, fine: Any, ceiling: Any) -> Any:
         params = self.params
-        fitted, asked = (state[f"{name}/{kind}"][labelled] for kind in (self._kinds[0], "rows"))
+        fitted, asked = (state[f"{CHOSEN}{name}/{kind}"][labelled] for kind in (self._kinds[0], "rows"))
         return robustkit.coarse_to_fine(
             fitted,
-            state["labels"][labelled],
+            state[f"{CHOSEN}labels"][labelled],
             fine,
             evaluated=asked,
-            ids=state["ids"][labelled],
+            ids=state[f"{CHOSEN}ids"][labelled],
             ceiling=ceiling,
             settings=robustkit.ProbeSettings(folds=params.folds, l2=params.l2, seed=params.seed),
         )

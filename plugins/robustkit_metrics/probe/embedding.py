@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 import robustkit
-from robustkit_metrics.probe.collected import pooled
+from robustkit_metrics.features.head import find_head
+from robustkit_metrics.features.params import Channels
+from robustkit_metrics.features.vectors import UnusableError, vectors
 
 
-def embed(model: nn.Module, inputs: Tensor | list[str], layer: str, channels: Any) -> Tensor:
+def embed(model: nn.Module, inputs: Tensor | list[str], layer: str, channels: Channels) -> Tensor:
     """Return (N, d) features, averaged over positions.
 
     Args:
@@ -24,48 +22,19 @@ def embed(model: nn.Module, inputs: Tensor | list[str], layer: str, channels: An
 
     Raises:
         robustkit.ConfigError: there is no such layer, or several.
-        robustkit.DataError: there is no such representation; the message is the same for batches of any size.
+        UnusableError: there is no such representation; the message is the same for batches of any size.
     """
-    found = _output(model, inputs, layer) if layer else _last_linear_input(model, inputs)
+    found = _output(model, inputs, layer) if layer else find_head(model, inputs).features
     if found.ndim < 1 or len(found) != len(inputs):
-        raise robustkit.DataError("the layer's first dimension is not that of the samples", "name another layer")
-    return pooled(found, channels)
+        raise UnusableError("the layer's first dimension is not that of the samples", "name another layer")
+    return vectors(found, channels)
 
 
 def _output(model: nn.Module, inputs: Tensor | list[str], layer: str) -> Tensor:
-    layers = robustkit.find_layers(model, [layer])
-    if len(layers) > 1:
-        raise robustkit.ConfigError(f"'{layer}' means {len(layers)} layers: {', '.join(layers[:5])}", "name one")
+    name = robustkit.find_layer(model, layer)
     unusable: dict[str, str] = {}
-    with torch.no_grad(), robustkit.capture_features(model, layers, unusable) as found:
+    with torch.no_grad(), robustkit.capture_features(model, [name], unusable) as found:
         model(inputs)
     for why in unusable.values():
-        raise robustkit.DataError(f"the layer {why}", "name another layer")
-    return found[layers[0]]
-
-
-def _last_linear_input(model: nn.Module, inputs: Tensor | list[str]) -> Tensor:
-    with torch.no_grad(), _linear_calls(model) as calls:
-        logits = model(inputs)
-    for given, output in reversed(calls):
-        if output.shape == logits.shape and torch.equal(output.to(logits), logits):
-            return given
-    raise robustkit.DataError(
-        "the logits are not what a linear layer (torch.nn.Linear) returns: say which layer is meant", "layer=NAME"
-    )
-
-
-@contextmanager
-def _linear_calls(model: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """Fill the list that is handed out with input and output of each call of a linear layer inside the block."""
-    calls: list[tuple[Tensor, Tensor]] = []
-
-    def keep(_layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        calls.append((inputs[0].clone(), output.clone()))
-
-    handles = [each.register_forward_hook(keep) for each in model.modules() if isinstance(each, nn.Linear)]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
+        raise UnusableError(f"the layer {why}", "name another layer")
+    return found[name]

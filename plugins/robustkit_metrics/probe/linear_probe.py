@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 import robustkit
-from robustkit_metrics.probe.collected import collect, merge, names, pooled, reason_of
+from robustkit_metrics.features.chosen import CHOSEN, keep_chosen, merge_chosen, names, reason_of
+from robustkit_metrics.features.params import Channels, Pooling
+from robustkit_metrics.features.vectors import patterns, usable_vectors
 from robustkit_metrics.probe.params import LinearProbeParams
 
 
@@ -28,33 +28,33 @@ class LinearProbe:
     @property
     def layers(self) -> tuple[str, ...]:
         """Names or patterns of the layers whose features are needed; empty for the network's direct children."""
-        layers = self.params.layers
-        return (layers,) if isinstance(layers, str) else layers
+        return patterns(self.params.layers)
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return the features of the chosen samples, layer by layer; of a layer that cannot be used, the reason."""
-        rows: dict[str, Tensor] = {}
-        reasons = {layer: f"the layer {why}" for layer, why in batch.unusable.items()}
-        for layer, features in batch.features.items():
-            given = {"rows": features, **({"clean": batch.clean_features[layer]} if self._is_transfer else {})}
-            try:
-                rows |= {f"{layer}/{kind}": self._vectors(each) for kind, each in given.items()}
-            except robustkit.DataError as error:
-                reasons[layer] = error.message
-        return collect(batch, rows, reasons, self.params.samples, self.params.seed)
+        found, reasons = usable_vectors(batch.features, batch.unusable, *self._form)
+        clean, more = usable_vectors(batch.clean_features if self._is_transfer else {}, {}, *self._form)
+        rows = {f"{layer}/rows": each.float() for layer, each in found.items()}
+        rows |= {f"{layer}/clean": each.float() for layer, each in clean.items()}
+        about = {"ids": batch.keys.ids, "labels": batch.labels}
+        return keep_chosen(batch.keys, about | rows, more | reasons, self.params.samples, self.params.seed)
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the features of the samples that are chosen among all."""
-        return merge(states, self.params.samples)
+        return merge_chosen(states, self.params.samples)
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the accuracy on each layer, or why there is none."""
         whole = self.merge(chunks)
-        return {layer: replace(self._estimate(whole, layer), spec=self._spec) for layer in names(whole)}
+        return {layer: replace(self._estimate(whole, layer), spec=self._spec) for layer in names(whole, "rows")}
 
     @property
     def _is_transfer(self) -> bool:
         return self.params.train == "clean"
+
+    @property
+    def _form(self) -> tuple[Channels, Pooling, int]:
+        return self.params.channels, "mean", self.params.widest
 
     @property
     def _settings(self) -> robustkit.ProbeSettings:
@@ -66,20 +66,13 @@ class LinearProbe:
         control = "shuffled-labels" if self.params.control else "largest-class"
         return f"probe/train={self.params.train}/{self._settings.spec}/chance={control}/{chosen}"
 
-    def _vectors(self, features: Tensor) -> Tensor:
-        found = pooled(features, self.params.channels)
-        if found.shape[1] > self.params.widest:
-            reason = f"{found.shape[1]} channels, more than widest={self.params.widest}"
-            raise robustkit.DataError(reason, "raise widest, or name another layer")
-        return found
-
     def _estimate(self, state: robustkit.State, layer: str) -> robustkit.Estimate:
-        trained = "clean" if self._is_transfer else "rows"
-        reason = reason_of(state, layer, trained, "rows")
+        ids, labels = state[f"{CHOSEN}ids"], state[f"{CHOSEN}labels"]
+        reason = reason_of(state, layer)
         if reason:
-            return robustkit.Estimate(value=None, n=len(state["ids"]), note=f"undefined: {reason}")
-        fitted, asked = state[f"{layer}/{trained}"], state[f"{layer}/rows"]
-        ids, labels = state["ids"], state["labels"]
+            return robustkit.Estimate(value=None, n=len(ids), note=f"undefined: {reason}")
+        trained = "clean" if self._is_transfer else "rows"
+        fitted, asked = (state[f"{CHOSEN}{layer}/{kind}"] for kind in (trained, "rows"))
         found = robustkit.linear_probe(fitted, labels, evaluated=asked, ids=ids, settings=self._settings).estimate
         if not self.params.control or found.value is None:
             return found

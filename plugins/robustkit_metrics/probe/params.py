@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 import robustkit
+from robustkit_metrics.features.params import Channels, Layers
 
-Channels = Literal["auto", "second", "last"]
 L2 = Annotated[float, Ge(0)] | Literal["auto"]
 Folds = Annotated[int, Ge(2), Le(100)]
 
@@ -17,7 +17,7 @@ Folds = Annotated[int, Ge(2), Le(100)]
 class LinearProbeParams:
     """Parameters of `linear-probe`."""
 
-    layers: str | tuple[str, ...] = ()
+    layers: Layers = ()
     """Name or shell-style pattern of layers, or several; none for the network's direct children."""
 
     channels: Channels = "auto"

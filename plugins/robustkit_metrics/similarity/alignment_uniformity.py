@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import robustkit
-from robustkit_metrics.similarity.chosen import lots, rows_at, smallest
-from robustkit_metrics.similarity.collected import array_text, text_array
-from robustkit_metrics.similarity.layers import patterns, usable_vectors
+from robustkit_metrics.features.chosen import CHOSEN, keep_chosen, merge_chosen, names, reason_of
+from robustkit_metrics.features.vectors import patterns, usable_vectors
 from robustkit_metrics.similarity.moments import Array
 from robustkit_metrics.similarity.outcome import undefined
 from robustkit_metrics.similarity.params import AlignmentUniformityParams
 
 _PARTS = ("alignment", "uniformity", "uniformity-clean")
+_ROWS = ("degraded", "clean")
 _TEMPERATURE = 2.0
 
 Arrays = dict[str, NDArray[Any]]
@@ -50,60 +50,46 @@ class AlignmentUniformity:
         channels = self.params.channels
         found, reasons = usable_vectors(batch.features, batch.unusable, channels)
         clean, more = usable_vectors(batch.clean_features, {}, channels)
-        lot = lots(batch.keys, self.params.seed)
-        chosen = smallest(lot, self.params.samples)
-        state: Arrays = {"n": np.array(len(batch.inputs)), "lots": lot[chosen]}
-        for name in [name for name in found if name in clean]:
-            state |= _of_layer(name, found[name], clean[name], chosen)
-        return state | {f"{name}/reason": text_array(why) for name, why in (more | reasons).items()}
+        units = {
+            name: [normalize(each.detach().double(), dim=1) for each in (found[name], clean[name])]
+            for name in found
+            if name in clean
+        }
+        rows = {
+            f"{name}/{kind}": each.float() for name, two in units.items() for kind, each in zip(_ROWS, two, strict=True)
+        }
+        sums = {f"{name}/sums": _sums(*two) for name, two in units.items()}
+        return keep_chosen(batch.keys, rows, more | reasons, self.params.samples, self.params.seed) | sums
 
     def merge(self, states: Sequence[robustkit.State]) -> robustkit.State:
         """Return the sums over all samples, and the unit vectors of those that are chosen among them."""
-        lot = np.concatenate([state["lots"] for state in states])
-        kept = smallest(lot, self.params.samples)
-        merged: Arrays = {"n": np.sum([state["n"] for state in states], axis=0), "lots": lot[kept]}
-        for name in _layers(states):
-            reasons = [state[f"{name}/reason"] for state in states if f"{name}/reason" in state]
-            if reasons:
-                merged[f"{name}/reason"] = reasons[0]
-                continue
-            merged[f"{name}/sums"] = np.sum([state[f"{name}/sums"] for state in states], axis=0)
-            for rows in (f"{name}/rows", f"{name}/clean-rows"):
-                merged[rows] = np.concatenate([state[rows] for state in states])[kept]
-        return merged
+        common = [name for name in states[0] if name.endswith("/sums") and all(name in each for each in states)]
+        sums: Arrays = {name: np.sum([state[name] for state in states], axis=0) for name in common}
+        return merge_chosen(states, self.params.samples) | sums
 
     def estimate(self, chunks: Sequence[robustkit.State]) -> dict[str, robustkit.Estimate]:
         """Return the three parts of each layer."""
         whole = self.merge(chunks)
         found: dict[str, robustkit.Estimate] = {}
-        for name in _layers([whole]):
+        for name in names(whole, _ROWS[0]):
             estimates = self._estimates(whole, name)
             found |= {f"{part}/{name}": each for part, each in zip(_PARTS, estimates, strict=True)}
         return found
 
     def _estimates(self, state: robustkit.State, name: str) -> list[robustkit.Estimate]:
         n = int(state["n"])
-        if f"{name}/reason" in state:
-            return [undefined(n, array_text(state[f"{name}/reason"]))] * len(_PARTS)
+        reason = reason_of(state, name)
+        if reason:
+            return [undefined(n, reason)] * len(_PARTS)
         spec = f"uniformity/t={_TEMPERATURE:g}/samples={self.params.samples}/sample-seed={self.params.seed}/pool=mean"
-        rows = [state[f"{name}/{rows}"] for rows in ("rows", "clean-rows")]
+        rows = [state[f"{CHOSEN}{name}/{kind}"] for kind in _ROWS]
         return [_alignment(n, state[f"{name}/sums"]), *(_uniform(each, spec) for each in rows)]
 
 
-def _of_layer(name: str, degraded: Tensor, clean: Tensor, chosen: NDArray[np.int64]) -> Arrays:
-    units = [normalize(each.detach().double(), dim=1) for each in (degraded, clean)]
-    squares = (units[0] - units[1]).square().sum(dim=1)
-    return {
-        f"{name}/sums": np.array([float(squares.sum()), float(squares.square().sum())]),
-        f"{name}/rows": rows_at(units[0], chosen).astype(np.float32),
-        f"{name}/clean-rows": rows_at(units[1], chosen).astype(np.float32),
-    }
-
-
-def _layers(states: Sequence[robustkit.State]) -> list[str]:
-    """Return the layers, those that can be used first."""
-    names = [name for kind in ("sums", "reason") for state in states for name in state if name.endswith(f"/{kind}")]
-    return list(dict.fromkeys(name.rpartition("/")[0] for name in names))
+def _sums(degraded: Tensor, clean: Tensor) -> Array:
+    """Return (2,) the sum of the squared distances of rows, and that of their squares."""
+    squares = (degraded - clean).square().sum(dim=1)
+    return np.array([float(squares.sum()), float(squares.square().sum())])
 
 
 def _alignment(n: int, sums: Array) -> robustkit.Estimate:

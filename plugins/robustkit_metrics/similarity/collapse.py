@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import robustkit
 from robustkit_metrics.similarity.class_sums import ClassSums
 from robustkit_metrics.similarity.moments import Array
 
@@ -26,23 +27,17 @@ def collapse(sums: ClassSums) -> Array:
     """
     centred = sums.means - sums.means.mean(axis=0)
     classes = len(centred)
-    within, between = sums.within, centred.T @ centred / classes
+    within, between = sums.within, np.square(centred).sum() / classes
     norms = np.linalg.norm(centred, axis=1)
     cosines = (centred @ centred.T / np.outer(norms, norms))[np.triu_indices(classes, 1)]
-    # The between-class scatter has at most rank C - 1: what a pseudo-inverse would make of the rest is rounding.
-    values, directions = np.linalg.eigh(between)
-    kept = directions[:, -min(classes - 1, len(values)) :]
-    top = values[-kept.shape[1] :]
-    kept, top = kept[:, top > 1e-12 * top.max()], top[top > 1e-12 * top.max()]
-    nc1 = np.einsum("ij,ik,kj->j", kept, within, kept) / top
     return np.array(
         [
-            nc1.sum() / classes,
-            np.trace(within) / np.trace(between),
+            robustkit.nc1(sums.means, lambda directions: np.einsum("ij,ik,kj->j", directions, within, directions)),
+            np.trace(within) / between,
             norms.std() / norms.mean(),
             cosines.std(),
             np.abs(cosines + 1 / (classes - 1)).mean(),
-            _cdnv(sums),
+            robustkit.cdnv(sums.means, sums.variances),
         ]
     )
 
@@ -66,11 +61,3 @@ def nearest_means(sums: ClassSums, rows: Array) -> Array:
     distances = np.square(means).sum(axis=1) - 2 * rows @ means.T
     found: Array = sums.present[distances.argmin(axis=1)]
     return found
-
-
-def _cdnv(sums: ClassSums) -> float:
-    """Return the class-distance normalised variance (Galanti et al. 2022), on average over pairs of classes."""
-    means, variances = sums.means, sums.variances
-    first, second = np.triu_indices(len(means), 1)
-    apart = np.square(means[first] - means[second]).sum(axis=1)
-    return float(((variances[first] + variances[second]) / (2 * apart)).mean())

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustkit_metrics.similarity.chosen import rows_at, smallest
+from robustkit_metrics.features.chosen import State, rows_at, smallest
+from robustkit_metrics.features.text import array_text, text_array
 from robustkit_metrics.similarity.moments import Moments, add, from_state, measure_moments, select, subtract
 
-State = Mapping[str, NDArray[Any]]
 Side = Literal["first", "second"]
 
 
@@ -189,13 +189,3 @@ def merge_states(states: Sequence[State], samples: int) -> Collected:
     for state in states[1:]:
         total = merge([total, decode(state)], samples)
     return total
-
-
-def text_array(text: str) -> NDArray[np.uint8]:
-    """Return a text as an array of its bytes: states hold numbers alone."""
-    return np.frombuffer(text.encode(), dtype=np.uint8)
-
-
-def array_text(array: NDArray[Any]) -> str:
-    """Return the text that `text_array` made an array of."""
-    return array.astype(np.uint8).tobytes().decode()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import robustkit
-from robustkit_metrics.similarity.collected import Group, Layer, State
+from robustkit_metrics.features.chosen import State
+from robustkit_metrics.similarity.collected import Group, Layer
 from robustkit_metrics.similarity.jackknife import METHOD, Interval
 from robustkit_metrics.similarity.params import SimilarityParams
 from robustkit_metrics.similarity.view import Pair

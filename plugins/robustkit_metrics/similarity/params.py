@@ -7,10 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 import robustkit
-
-Channels = Literal["auto", "second", "last"]
-
-Layers = str | tuple[str, ...]
+from robustkit_metrics.features.params import Channels, Layers, Pooling
 
 MeasureName = Literal[
     "cka",
@@ -74,7 +71,7 @@ class SimilarityParams:
     reference_layers: Layers = ()
     """The layers of the second model; none for `layers`."""
 
-    pooling: Literal["mean", "flatten"] = "mean"
+    pooling: Pooling = "mean"
     """What becomes of a map's positions: their mean, or each stays a feature of its own."""
 
     channels: Channels = "auto"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import robustkit
+from robustkit_metrics.features.vectors import patterns, usable_vectors
 from robustkit_metrics.similarity.collected import (
     Collected,
     Group,
@@ -19,7 +20,6 @@ from robustkit_metrics.similarity.collected import (
     read_group,
 )
 from robustkit_metrics.similarity.jackknife import FEWEST_CHUNKS, METHOD, Interval, intervals
-from robustkit_metrics.similarity.layers import patterns, usable_vectors
 from robustkit_metrics.similarity.moments import Array, Moments
 from robustkit_metrics.similarity.outcome import undefined
 from robustkit_metrics.similarity.params import RepresentationRankParams
@@ -55,13 +55,10 @@ class RepresentationRank:
 
     def measure(self, batch: robustkit.MetricBatch) -> robustkit.State:
         """Return the sums of one batch."""
-        found, reasons = usable_vectors(batch.features, batch.unusable, self.params.channels)
+        found, reasons = usable_vectors(batch.features, batch.unusable, self.params.channels, widest=self.params.widest)
         groups = {}
         for name, vectors in found.items():
             width = vectors.shape[1]
-            if width > self.params.widest:
-                reasons[name] = f"{width} channels, more than widest={self.params.widest}"
-                continue
             layer = Layer(side="first", name=name, values=width, widths=(width,))
             groups[name] = collect([layer], [vectors], _NONE_CHOSEN, moments=True)
         return encode(Collected(n=len(batch.inputs), groups=groups, without=reasons, lots=_NONE_CHOSEN))

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import robustkit
-from robustkit_metrics.similarity.chosen import lots, smallest
+from robustkit_metrics.features.chosen import lots, smallest
+from robustkit_metrics.features.vectors import patterns, usable_vectors
 from robustkit_metrics.similarity.collected import Collected, Group, Layer, Side, collect, encode, merge_states
 from robustkit_metrics.similarity.from_moments import estimate_moments
 from robustkit_metrics.similarity.from_samples import estimate_samples
-from robustkit_metrics.similarity.layers import patterns, usable_vectors
 from robustkit_metrics.similarity.measures import MOMENT_MEASURES, SAMPLE_MEASURES
 from robustkit_metrics.similarity.outcome import Comparison, undefined
 from robustkit_metrics.similarity.params import SimilarityParams

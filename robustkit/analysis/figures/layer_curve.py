@@ -1,8 +1,8 @@
-"""A number of each layer against severity: what the figures of similarity and of probes have in common."""
+"""A number of each layer against severity: what the figures of similarity and of probes are drawn by."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from robustkit.analysis.captions import describe_data, describe_intervals, describe_metrics
 from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
-from robustkit.analysis.comparison.conditions import Condition
+from robustkit.analysis.comparison.conditions import Condition, split_canonical
 from robustkit.analysis.figures.axes import limits
 from robustkit.analysis.specs import Axis, Better, FigureSpec, Omission, Panel, Point, Series
 
@@ -21,133 +21,168 @@ Family = list[Condition]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerCurve:
-    """What is drawn.
+class LayerMeasure:
+    """One number a layer.
 
     Attributes:
-        metric: whose parts are layers.
+        name: for the vertical axis, which all measures of this name share.
+        layers: by layer, the metric with its part.
+        telling: what panel titles say of it beside its name.
+    """
+
+    name: str
+    layers: Mapping[str, str]
+    telling: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFigure:
+    """How it is drawn.
+
+    Attributes:
         id: of the figure.
         title: of the figure.
-        label: of the vertical axis.
         caption: what the numbers are.
         missing: why there is no figure, where there are no numbers.
-        bounds: the ends of the scale.
+        bounds: the ends of the scale, of numbers that lie between them.
         unit: how numbers are printed.
         better: which end of the scale is the goal.
         clean: whether there are numbers of clean inputs, at severity 0.
-        telling: parameters of the metric that panel titles state where its name does.
     """
 
-    metric: str
     id: str
     title: str
-    label: str
     caption: str
     missing: str
     bounds: tuple[float, float]
     unit: Literal["", "%"] = ""
     better: Better = ""
     clean: bool = False
-    telling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Content:
-    """What one panel shows: a metric, as the run calls it, of a subject, under some families of conditions."""
+    """What one panel shows: a measure of a subject under some families of conditions, at the levels they share."""
 
-    metric: str
+    measure: LayerMeasure
     subject: Subject
     families: Sequence[Family]
+    levels: tuple[float, ...]
 
 
-def layer_figure(comparison: Comparison, curve: LayerCurve) -> FigureSpec | Omission:
-    """Return panels with the numbers against severity, one line a layer; one panel a metric where there are several."""
-    families = list(comparison.families().values())
-    whole = [(metric, subject) for metric in comparison.metrics_named(curve.metric) for subject in comparison.subjects]
-    contents = [_Content(metric=m, subject=s, families=[family]) for m, s in whole for family in families]
-    if len(contents) > MOST_PANELS:
-        contents = [_Content(metric=metric, subject=subject, families=families) for metric, subject in whole]
-    chosen = [(content, series) for content in contents if (series := _series(comparison, curve, content))]
+def layer_figure(
+    comparison: Comparison, figure: LayerFigure, measures: Sequence[LayerMeasure]
+) -> FigureSpec | Omission:
+    """Return panels with the numbers against severity, one line a layer, the same line in all panels."""
+    styles = {layer: place for place, layer in enumerate(dict.fromkeys(name for m in measures for name in m.layers))}
+    chosen = [
+        (content, series)
+        for content in _contents(comparison, figure, measures)
+        if (series := _series(comparison, content, styles))
+    ]
     if not chosen:
-        return Omission(figure=curve.id, reason=curve.missing)
-    drawn = [point for _, series in chosen for each in series for point in each.points]
-    low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=curve.bounds)
-    y = Axis(label=curve.label, low=low, high=high, unit=curve.unit, better=curve.better)
+        return Omission(figure=figure.id, reason=figure.missing)
+    axes = {
+        name: _axis(figure, name, [series for content, series in chosen if content.measure.name == name])
+        for name in dict.fromkeys(content.measure.name for content, _ in chosen)
+    }
     return FigureSpec(
-        id=curve.id,
-        kind=curve.id,
-        title=curve.title,
-        caption=_caption(comparison, curve, [content.families for content, _ in chosen]),
-        panels=tuple(_panel(curve, *each, y) for each in chosen),
+        id=figure.id,
+        kind=figure.id,
+        title=figure.title,
+        caption=_caption(comparison, figure, [content for content, _ in chosen]),
+        panels=tuple(_panel(content, series, axes[content.measure.name]) for content, series in chosen),
     )
 
 
-def _panel(curve: LayerCurve, content: _Content, series: tuple[Series, ...], y: Axis) -> Panel:
-    families, levels = content.families, _levels(curve, content.families)
-    low, high = limits(levels, air=0.05)
+def tell_parameters(metric: str, but: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the parameters in a metric's name, which are those not at their defaults, as titles say them.
+
+    Args:
+        metric: as the run calls it.
+        but: parameters that are told elsewhere.
+
+    >>> tell_parameters("metrics/linear-probe:layers=conv1,train=same", ("layers",))
+    ('train same',)
+    """
+    return tuple(f"{key} {value}" for key, value in split_canonical(metric)[1].items() if key not in but)
+
+
+def _contents(comparison: Comparison, figure: LayerFigure, measures: Sequence[LayerMeasure]) -> list[_Content]:
+    families = list(comparison.families().values())
+    each = [(m, s) for m in measures for s in comparison.subjects] if families else []
+    apart = len(each) * len(families) <= MOST_PANELS
+    together = [[family] for family in families] if apart else [families]
+    return [
+        _Content(measure=measure, subject=subject, families=shown, levels=_levels(shown, clean=figure.clean))
+        for measure, subject in each
+        for shown in together
+    ]
+
+
+def _levels(families: Sequence[Family], *, clean: bool) -> tuple[float, ...]:
+    """Return the severities that all perturbations have."""
+    shared = set.intersection(*({each.strength for each in family} for family in families))
+    return tuple(sorted(shared | ({0.0} if clean else set())))
+
+
+def _axis(figure: LayerFigure, name: str, drawn: Iterable[Sequence[Series]]) -> Axis:
+    points = [point for series in drawn for each in series for point in each.points]
+    inside = all(figure.bounds[0] <= point.y <= figure.bounds[1] for point in points)
+    ends = [end for point in points for end in (point.y, point.y_low, point.y_high)]
+    low, high = limits(ends, bounds=figure.bounds if inside else None)
+    return Axis(label=name, low=low, high=high, unit=figure.unit, better=figure.better)
+
+
+def _panel(content: _Content, series: tuple[Series, ...], y: Axis) -> Panel:
+    families = content.families
+    low, high = limits(content.levels, air=0.05)
     over = families[0][0].family_name if len(families) == 1 else f"mean of {len(families)} perturbations"
-    given = dict(item.split("=", 1) for item in content.metric.partition(":")[2].split(",") if "=" in item)
-    telling = [f"{key}={given[key]}" for key in curve.telling if key in given]
     return Panel(
-        title=", ".join([f"{content.subject.name}: {over}", *telling]),
+        title=", ".join([f"{content.subject.name}: {over}", *content.measure.telling]),
         kind="line",
-        x=Axis(label="severity", low=low, high=high, ticks=levels),
+        x=Axis(label="severity", low=low, high=high, ticks=content.levels),
         y=y,
         series=series,
         condition=" + ".join(family[0].family for family in families),
     )
 
 
-def _levels(curve: LayerCurve, families: Sequence[Family]) -> tuple[float, ...]:
-    """Return the severities that all perturbations have."""
-    shared = set.intersection(*({each.strength for each in family} for family in families))
-    return tuple(sorted(shared | ({0.0} if curve.clean else set())))
-
-
-def _series(comparison: Comparison, curve: LayerCurve, content: _Content) -> tuple[Series, ...]:
+def _series(comparison: Comparison, content: _Content, styles: Mapping[str, int]) -> tuple[Series, ...]:
     found = []
-    for place, layer in enumerate(_layers(comparison, curve)):
-        part, levels = f"{content.metric}@{layer}", _levels(curve, content.families)
-        points = [_point(comparison, content.subject, content.families, part, level) for level in levels]
+    for layer, metric in content.measure.layers.items():
+        points = [_point(comparison, content, metric, level) for level in content.levels]
         known = tuple(point for point in points if point is not None)
         if any(point.x > 0 for point in known):
-            found.append(Series(name=layer, style=place, points=known))
+            found.append(Series(name=layer, style=styles[layer], points=known))
     return tuple(found)
 
 
-def _layers(comparison: Comparison, curve: LayerCurve) -> list[str]:
-    """Return the layers of all panels, so that each has the same line in all of them."""
-    whole = comparison.metrics_named(curve.metric)
-    split = (metric.partition("@") for _, _, metric in comparison.metrics)
-    return list(dict.fromkeys(layer for metric, _, layer in split if metric in whole and layer))
-
-
-def _point(
-    comparison: Comparison, subject: Subject, families: Sequence[Family], layer: str, level: float
-) -> Point | None:
-    conditions = [each.text for family in families for each in family if each.strength == level] or [CLEAN]
-    measured = [comparison.metric(subject, text, layer) for text in conditions]
+def _point(comparison: Comparison, content: _Content, metric: str, level: float) -> Point | None:
+    conditions = [each.text for family in content.families for each in family if each.strength == level] or [CLEAN]
+    measured = [comparison.metric(content.subject, text, metric) for text in conditions]
     values = [each.value for each in measured if each.value is not None]
     if len(values) < len(measured):
         return None
     # A mean over perturbations rests on the same samples throughout, so the single intervals do not add up.
     only = measured[0] if len(measured) == 1 else Measured(value=None)
     mean = float(np.mean(values))
-    label = f"{layer} under {' + '.join(conditions)}"
+    label = f"{metric} under {' + '.join(conditions)}"
     return Point(x=level, y=mean, y_low=only.low, y_high=only.high, label=label, n=measured[0].n)
 
 
-def _caption(comparison: Comparison, curve: LayerCurve, families: Sequence[Sequence[Family]]) -> str:
-    metrics = comparison.metrics_named(curve.metric)
-    single = [each[0] for each in families if len(each) == 1]
+def _caption(comparison: Comparison, figure: LayerFigure, contents: Sequence[_Content]) -> str:
+    metrics = {metric for content in contents for metric in content.measure.layers.values()}
+    single = [content.families[0] for content in contents if len(content.families) == 1]
     shown = [
         measured
         for (_, condition, metric), measured in comparison.metrics.items()
-        if metric.partition("@")[0] in metrics and any(condition == one.text for family in single for one in family)
+        if metric in metrics and any(condition == one.text for family in single for one in family)
     ]
     intervals = (
         describe_intervals(comparison, shown, "Bands")
         if single
         else "Means over perturbations; no intervals are given."
     )
-    return f"{curve.caption} {describe_data(comparison)} {intervals} {describe_metrics(comparison, metrics)}"
+    named = dict.fromkeys(m.partition("@")[0] for content in contents for m in content.measure.layers.values())
+    return f"{figure.caption} {describe_data(comparison)} {intervals} {describe_metrics(comparison, named)}"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from robustkit.analysis.comparison.comparison import Comparison
-from robustkit.analysis.figures.layer_curve import LayerCurve, layer_figure
+from robustkit.analysis.figures.layer_curve import LayerFigure, LayerMeasure, layer_figure, tell_parameters
 from robustkit.analysis.specs import FigureSpec, Omission
 
-_CURVE = LayerCurve(
-    metric="linear-probe",
+_FIGURE = LayerFigure(
     id="probe",
     title="What linear probes read off each layer",
-    label="probe accuracy",
     caption="Accuracy of a linear classifier on a layer's features (averaged over positions), cross-fitted: over "
     "samples that it was not fitted to. Severity 0 is clean. By default, and with train=clean, it is fitted to "
     "features of clean inputs; with train=same to features of the inputs that it is asked about.",
@@ -19,10 +17,22 @@ _CURVE = LayerCurve(
     unit="%",
     better="higher",
     clean=True,
-    telling=("train", "l2"),
 )
 
 
 def probe_figure(comparison: Comparison) -> FigureSpec | Omission:
     """Return panels with the accuracy of probes against severity, one line a layer."""
-    return layer_figure(comparison, _CURVE)
+    return layer_figure(comparison, _FIGURE, list(_measures(comparison).values()))
+
+
+def _measures(comparison: Comparison) -> dict[str, LayerMeasure]:
+    """Return, by metric, the accuracies of its layers."""
+    found: dict[str, dict[str, str]] = {whole: {} for whole in comparison.metrics_named("linear-probe")}
+    for _, _, metric in comparison.metrics:
+        whole, _, layer = metric.partition("@")
+        if whole in found:
+            found[whole][layer] = metric
+    return {
+        whole: LayerMeasure(name="probe accuracy", layers=layers, telling=tell_parameters(whole, ("layers",)))
+        for whole, layers in found.items()
+    }

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from robustkit.analysis.captions import describe_data, describe_metrics
 from robustkit.analysis.comparison.comparison import Comparison, Measured
-from robustkit.analysis.comparison.conditions import short_names, split_canonical
+from robustkit.analysis.comparison.conditions import split_canonical
+from robustkit.analysis.figures.layer_curve import MOST_PANELS, tell_parameters
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
 
 METRIC = "similarity"
 KIND = "layers"
-MOST_PANELS = 8
-"""With more pairs of model, condition and measure, the first ones are drawn."""
 
-_BY_AXES = ("against ", "pairs ", "reference ")
-"""Parameters that the names of the axes tell."""
+TOLD = ("measure", "layers", "reference-layers", "against", "pairs", "reference")
+"""Parameters that the axes and their names tell."""
 
 Pairs = Mapping[tuple[str, str], tuple[str, Measured]]
 """By two layers, the metric's name with its part, and what was measured."""
@@ -44,20 +43,22 @@ def is_pair(metric: str) -> bool:
 
 
 def layers_figure(comparison: Comparison) -> FigureSpec | Omission:
-    """Return one panel for each model, condition and measure for which all pairs of layers were compared."""
+    """Return one panel for each model, condition and measure for which all pairs of layers were compared.
+
+    Where they are many, the first ones are drawn.
+    """
     found = list(_matrices(comparison))
     if not found:
         reason = "all pairs of layers were not compared: evaluate with -m similarity:against=layers, or pairs=all"
         return Omission(figure=KIND, reason=reason)
     drawn = found[:MOST_PANELS]
     scales = {measure: _scale(measure, drawn) for measure in dict.fromkeys(each.measure for each in drawn)}
-    names = short_names(dict.fromkeys(each.metric for each in drawn))
     return FigureSpec(
         id="layers",
         kind=KIND,
         title="Similarity of all pairs of layers",
         caption=_caption(comparison, drawn, len(found) - len(drawn)),
-        panels=tuple(_panel(comparison, each, scales[each.measure], names) for each in drawn),
+        panels=tuple(_panel(comparison, each, scales[each.measure]) for each in drawn),
     )
 
 
@@ -81,13 +82,12 @@ def _mirrored(pairs: Pairs) -> Pairs:
     return {**pairs, **missing} if once else pairs
 
 
-def _panel(comparison: Comparison, matrix: Matrix, scale: Axis, names: Mapping[str, str]) -> Panel:
+def _panel(comparison: Comparison, matrix: Matrix, scale: Axis) -> Panel:
     rows, columns = (tuple(dict.fromkeys(pair[side] for pair in matrix.pairs)) for side in (0, 1))
     condition = comparison.conditions[matrix.condition]
     first, second = _sides(matrix.metric, condition.kind)
-    telling = [each for each in names[matrix.metric].split(", ")[1:] if not each.startswith(_BY_AXES)]
     return Panel(
-        title=", ".join([f"{matrix.subject}: {condition.name}", matrix.measure, *telling]),
+        title=", ".join([f"{matrix.subject}: {condition.name}", matrix.measure, *tell_parameters(matrix.metric, TOLD)]),
         kind="heatmap",
         x=Axis(label=second, low=-0.5, high=len(columns) - 0.5, names=columns),
         y=Axis(label=first, low=-0.5, high=len(rows) - 0.5, names=rows),

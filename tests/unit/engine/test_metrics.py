@@ -389,6 +389,19 @@ def test_what_depends_on_the_images_is_part_of_the_name(config: dict[str, Any], 
     assert {row["metric"] for row in done.rows} == {"my-lab/picky:side=28"}
 
 
+def test_a_name_tells_what_is_not_at_its_default_and_the_manifest_tells_all(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    metrics = ["drift:layers=[conv1]", "drift", "drift:layers=[]"]
+    done = evaluate({**config, "metric": metrics}, out=tmp_path / "run")
+    assert {row["metric"].partition("@")[0] for row in done.rows} == {"my-lab/drift:layers=[conv1]", "my-lab/drift"}
+    stated = json.loads((tmp_path / "run/manifest.json").read_text())["metrics"]
+    assert {name: facts["identity"] for name, facts in stated.items()} == {
+        "my-lab/drift:layers=[conv1]": "my-lab/drift:layers=[conv1]",
+        "my-lab/drift": "my-lab/drift:layers=[]",
+    }
+
+
 def beside(config: dict[str, Any], reference: str) -> dict[str, Any]:
     second = {"checkpoint": str(sorted(CHECKPOINTS.glob("fashion-*.safetensors"))[1]), "name": "other"}
     extra = {"metric": ["accuracy", f"beside:reference={reference}"], "perturbation": []}

@@ -12,11 +12,11 @@ from scipy.stats import spearmanr
 from robustkit import ConfigError, DataError, gradient_sensitivity, patch_basis
 from robustkit_metrics.contextual.disattenuated import correct_for_noise
 from robustkit_metrics.contextual.features import check_compared, check_features, feature_names, white_shares
-from robustkit_metrics.contextual.frequency import Frequencies
 from robustkit_metrics.contextual.measuring import plan_chunks
 from robustkit_metrics.contextual.params import SensitivityParams, UtilityParams, UtilitySensitivityParams
 from robustkit_metrics.contextual.profiles import Sensitivity, Utility
 from robustkit_metrics.contextual.utility_sensitivity import UtilitySensitivity
+from robustkit_metrics.groups.frequency import Frequencies
 
 PARAMS = UtilitySensitivityParams(patch=2)
 LABELS = torch.arange(12) % 4
@@ -211,13 +211,31 @@ def test_profiles_are_of_few_features_that_all_samples_share():
         ({"basis": "superpixel", "patch": 8}, "have one superpixel of 8x8"),
         ({"basis": "fourier", "bands": 30}, "do not fill 30 bands"),
         ({"basis": "fourier", "bands": 2, "estimator": "forward"}, "bands of frequency are not"),
-        ({"few": 30, "many": 5}, "few=30 and many=5 overlap"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(params, reason):
     with pytest.raises(ConfigError, match=reason):
         check_compared(replace(PARAMS, **params), (1, 8, 8))
     assert check_compared(PARAMS, (1, 8, 8)) == PARAMS
+
+
+@pytest.mark.parametrize("metric", [UtilitySensitivity, Utility, Sensitivity])
+def test_thresholds_of_frequency_must_not_overlap(metric):
+    params = {UtilitySensitivity: UtilitySensitivityParams, Utility: UtilityParams, Sensitivity: SensitivityParams}
+    with pytest.raises(ConfigError, match="few=30 and many=5 overlap"):
+        metric(params[metric](few=30, many=5))
+
+
+def test_a_transformer_s_layer_needs_to_say_where_its_channels_are(make_batch, images):
+    model = torch.nn.Sequential(torch.nn.Flatten(2), torch.nn.Unflatten(2, (8, 8)), make_model())
+    batch = make_batch(model, images, LABELS)
+    found = {
+        channels: run(Sensitivity, SensitivityParams(layer="0", channels=channels, patch=4), batch)["relative"].value
+        for channels in ("second", "last")
+    }
+    assert found["second"] != found["last"]
+    with pytest.raises(DataError, match="may be"):
+        Sensitivity(SensitivityParams(layer="0")).measure(batch)
 
 
 def test_a_profile_may_have_one_feature():
@@ -254,7 +272,7 @@ def test_a_class_without_a_count_is_named(batch, tmp_path):
         run(UtilitySensitivity, replace(PARAMS, counts=str(counts)), batch)
     with pytest.raises(DataError, match="cannot be read"):
         UtilitySensitivity(replace(PARAMS, counts=str(tmp_path / "none.csv")))
-    assert Frequencies.of(PARAMS).split(np.arange(4)) == {}
+    assert Frequencies.of("", 100, 20).split(np.arange(4)) == {}
 
 
 def test_random_estimators_say_their_own_error(batch):

@@ -283,6 +283,17 @@ def test_thresholds_must_not_overlap(tmp_path: Path) -> None:
         TailRecall(TailRecallParams(counts=str(tmp_path / "counts.json"), many=10, few=50))
 
 
+def test_classes_may_be_as_frequent_as_they_are_evaluated(tailed: dict[str, Any]) -> None:
+    some = {name: column[:42] for name, column in tailed.items()}
+    found = TailRecall(TailRecallParams(counts="evaluated", many=9, few=5))(some)
+    assert (found["head"].n, found["tail"].n, found["medium"].n) == (40, 2, 0)
+
+
+def test_a_split_by_nothing_is_refused() -> None:
+    with pytest.raises(robustkit.ConfigError, match="tail-recall: expected a file"):
+        TailRecall(TailRecallParams(counts=""))
+
+
 def test_many_classes_take_well_under_a_few_seconds(tmp_path: Path) -> None:
     import time
 

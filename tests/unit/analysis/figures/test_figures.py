@@ -227,13 +227,13 @@ def test_probes_have_a_line_a_layer_that_begins_at_clean_inputs(make_run: Any) -
 
 
 def test_each_way_to_probe_has_panels_of_its_own_with_the_same_line_for_a_layer(make_run: Any) -> None:
-    same = "metrics/linear-probe:folds=5,l2=0.001,train=same"
+    same = "metrics/linear-probe:train=same"
     names = ("metrics/linear-probe@conv1", "metrics/linear-probe@conv2", f"{same}@conv2")
     rows = [row("m", name, 0.5, "c/f:severity=1") for name in names]
     panels = drawn(probe_figure, make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows)).panels
     assert {panel.title: [(s.name, s.style) for s in panel.series] for panel in panels} == {
         "m: f": [("conv1", 0), ("conv2", 1)],
-        "m: f, train=same, l2=0.001": [("conv2", 1)],
+        "m: f, train same": [("conv2", 1)],
     }
 
 
@@ -263,6 +263,17 @@ def test_other_measures_have_panels_of_their_own_and_a_second_model_s_have_none(
         "rsa": {"conv1": 0.1, "conv2": 0.2},
         "linear CKA": {"conv1": 0.5},
     }
+    assert {series.style for panel in panels for series in panel.series if series.name == "conv1"} == {0}
+
+
+def test_each_way_to_compare_has_a_panel_that_tells_it_on_the_axis_of_its_measure(make_run: Any) -> None:
+    names = [f"metrics/linear-cka{params}@conv1" for params in ("", ":layers=[conv1],widest=8")]
+    rows = [row("m", name, 0.5, "c/f:severity=1") for name in names]
+    panels = drawn(cka_figure, make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows)).panels
+    assert [(panel.title, panel.y.label) for panel in panels] == [
+        ("m: f", "linear CKA"),
+        ("m: f, widest 8", "linear CKA"),
+    ]
 
 
 def matrix_rows(metric: str, pairs: str, **changes: Any) -> list[dict[str, Any]]:

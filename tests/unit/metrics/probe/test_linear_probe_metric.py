@@ -82,7 +82,7 @@ def test_probes_of_clean_features_are_asked_about_degraded_ones(measure):
 def test_probes_of_the_same_features_keep_no_clean_ones(measure):
     features, labels = samples()
     kept = {train: set(measure(metric(train=train), features, features, labels)) for train in ("clean", "same")}
-    assert kept["clean"] - kept["same"] == {"layer/clean"}
+    assert kept["clean"] - kept["same"] == {"chosen/layer/clean"}
 
 
 def test_the_control_is_the_chance(measure):
@@ -101,10 +101,10 @@ def test_so_many_samples_are_chosen_by_their_ids_whatever_the_batches(measure, s
     features, labels = samples()
     few = metric(samples=60)
     states = [measure(few, features, features, labels, slice(a, a + step)) for a in range(0, 400, step)]
-    assert all(len(each["layer/rows"]) <= 60 for each in states)
+    assert all(len(each["chosen/layer/rows"]) <= 60 for each in states)
     merged = few.merge([few.merge(states[: len(states) // 2 + 1]), *states[len(states) // 2 + 1 :]])
-    assert len(merged["ids"]) == 60
-    assert not np.array_equal(np.sort(merged["ids"]), np.arange(60)), "not the first ones"
+    assert len(merged["chosen/ids"]) == 60
+    assert not np.array_equal(np.sort(merged["chosen/ids"]), np.arange(60)), "not the first ones"
     whole = few.estimate([measure(few, features, features, labels)])["layer"]
     assert few.estimate(states) == {"layer": whole}
     assert whole.n == 60
@@ -118,19 +118,21 @@ def test_features_are_kept_as_float32_and_maps_are_averaged(make_batch):
         clean_features={"conv": maps, "head": maps.mean((2, 3))},
     )  # fmt: skip
     state = metric(folds=2).measure(batch)
-    assert {name: (array.dtype, array.shape) for name, array in state.items() if "/" in name} == {
-        f"{layer}/{kind}": (np.dtype(np.float32), (20, 3)) for layer in ("conv", "head") for kind in ("rows", "clean")
+    assert {name: (array.dtype, array.shape) for name, array in state.items() if name.count("/") == 2} == {
+        f"chosen/{layer}/{kind}": (np.dtype(np.float32), (20, 3))
+        for layer in ("conv", "head")
+        for kind in ("rows", "clean")
     }
-    order = np.argsort(state["ids"])
-    assert state["head/rows"][order] == pytest.approx(maps.mean((2, 3)).numpy(), abs=1e-6)
-    assert state["conv/rows"][order] == pytest.approx(maps.mean((2, 3)).numpy(), abs=1e-3)
+    order = np.argsort(state["chosen/ids"])
+    assert state["chosen/head/rows"][order] == pytest.approx(maps.mean((2, 3)).numpy(), abs=1e-6)
+    assert state["chosen/conv/rows"][order] == pytest.approx(maps.mean((2, 3)).numpy(), abs=1e-3)
     assert list(metric(folds=2).estimate([state])) == ["conv", "head"]
 
 
 @pytest.mark.parametrize(
     ("features", "reason"),
     [
-        (torch.rand(20, 6), "6 channels, more than widest=5"),
+        (torch.rand(20, 6), "6 features, more than widest=5"),
         (torch.rand(20, 3, 4), "(N, 3, 4) features may be"),
         (torch.full((20, 3), torch.nan), "NaN or infinite"),
     ],

@@ -67,7 +67,7 @@ def test_ranks_count_equal_directions_and_do_not_change_by_rotation_and_scale():
 def test_layers_without_a_rank_say_why(make_batch):
     metric = RepresentationRank(RepresentationRankParams(widest=3))
     wide = of_batches(metric, make_batch, torch.rand(20, 4))
-    assert {each.note for each in wide.values()} == {"undefined: 4 channels, more than widest=3"}
+    assert {each.note for each in wide.values()} == {"undefined: 4 features, more than widest=3"}
     constant = of_batches(metric, make_batch, torch.ones(20, 2))
     assert {each.note for each in constant.values()} == {"undefined: constant features"}
     enough = of_batches(metric, make_batch, torch.rand(20, 2))

@@ -274,7 +274,7 @@ def test_a_layer_that_cannot_be_used_costs_its_own_part_alone(tmp_path):
     done = evaluate(config, out=tmp_path / "run")
     assert not done.failures
     values = {row["metric"].partition("/")[2]: row["value"] for row in done.rows if row["condition"] != "clean"}
-    declared = "linear-cka:channels=last,layers=[],widest=1024"
+    declared = "linear-cka:channels=last"
     assert {name for name, value in values.items() if value is None} == {
         *(f"{name}@{layer}" for name in ("linear-cka", declared) for layer in ("turned", "scalar", "pair", "spare")),
         "linear-cka@tokens",
