@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,7 +70,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
     from robustkit.host.validate import params_schema
 
-    component = entry.component
+    component, schema = entry.component, params_schema(entry)
     shown = {"name", "summary", "target", "params", "resolve", "requires"}
     extra = {field.name: getattr(component, field.name) for field in fields(component) if field.name not in shown}
     return {
@@ -83,8 +84,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
         else getattr(component.target, "__qualname__", repr(component.target)),
         **{key: sorted(value) if isinstance(value, frozenset) else value for key, value in extra.items()},
         **_threat_model(component),
-        "params": params_schema(entry),
-        "paste": _paste(entry),
+        "params": schema,
+        "paste": _paste(entry, schema),
     }
 
 
@@ -95,16 +96,19 @@ def _threat_model(component: Component) -> dict[str, str]:
     return {"threat model": f"eps=NUMBER (required), norm={'|'.join(component.norms)}"}
 
 
-def _paste(entry: Entry) -> str:
+def _paste(entry: Entry, schema: Mapping[str, Any]) -> str:
     name = entry.component.name if entry.first_party else entry.qualified
+    given = {"perturbation": ["severity=1..5"], "attack": ["eps=8/255"]}.get(entry.component.kind, [])
+    given = [*given, *(f"{key}=…" for key in schema.get("required", ()))]
+    parameters = f":{','.join(given)}" if given else ""
     lines = {
-        "perturbation": f"robustkit eval … -p {name}:severity=1..5",
-        "attack": f"robustkit eval … -a {name}:eps=8/255",
-        "metric": f"robustkit eval … -m {name}",
-        "model": f"robustkit eval … --model {name}",
-        "dataset": f"robustkit eval … --data {entry.qualified}",
-        "trainer": f"robustkit train {name} --data … --model …",
-        "reporter": f"robustkit report RUN --reporter {name}",
+        "perturbation": f"robustkit eval … -p {name}{parameters}",
+        "attack": f"robustkit eval … -a {name}{parameters}",
+        "metric": f"robustkit eval … -m {name}{parameters}",
+        "model": f"robustkit eval … --model {name}{parameters}",
+        "dataset": f"robustkit eval … --data {entry.qualified}{parameters}",
+        "trainer": f"robustkit train {name}{parameters} --data … --model …",
+        "reporter": f"robustkit report RUN --reporter {name}{parameters}",
         "baseline": f"robustkit report RUN --baseline {name}",
     }
     return lines.get(entry.component.kind, "")

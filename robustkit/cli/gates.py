@@ -17,7 +17,7 @@ def read_gate(text: str) -> tuple[str, float]:
     Raises:
         ConfigError: it is something else.
     """
-    name, _, value = text.partition("=")
+    name, _, value = text.rpartition("=")  # The name may hold parameters, as NAME:key=value.
     try:
         return name.strip(), float(value)
     except ValueError:

@@ -23,6 +23,7 @@ from robustkit.components import (
 )
 from robustkit.errors import ConfigError, PluginError, RobustkitError
 from robustkit.host.catalog import Entry
+from robustkit.host.refusal import refusal
 from robustkit.names import did_you_mean, is_valid, normalise
 
 DECLARED_BY: dict[str, type[Component]] = {
@@ -160,22 +161,7 @@ def parse_params(entry: Entry, raw: Mapping[str, Any]) -> Any:
     try:
         return TypeAdapter(declared).validate_python(values)
     except ValidationError as error:
-        found = error.errors()
-        # Of what may be one value or several, each alternative has its errors; the deepest is about what was written.
-        first = max((each for each in found if each["loc"][0] == found[0]["loc"][0]), key=lambda each: len(each["loc"]))
-        where = ".".join([str(first["loc"][0]), *(str(part) for part in first["loc"] if isinstance(part, int))])
-        raise ConfigError(
-            f"{entry.component.kind} '{entry.qualified}', parameter '{where}': "
-            f"{first['msg']}, got {first.get('input')!r:.60}",
-            _meant(first) or f"'robustkit describe {entry.qualified}' shows the parameters",
-        ) from error
-
-
-def _meant(problem: Mapping[str, Any]) -> str:
-    """Return which of the allowed words a mistyped one may have meant."""
-    if problem["type"] != "literal_error":
-        return ""
-    return did_you_mean(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
+        raise refusal(entry, error.errors()) from error
 
 
 def _text_fields(declared: type) -> set[str]:

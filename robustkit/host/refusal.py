@@ -1,0 +1,37 @@
+"""What is said of parameters that a component does not take, instead of what pydantic says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from robustkit.errors import ConfigError
+from robustkit.host.catalog import Entry
+from robustkit.names import did_you_mean
+
+
+def refusal(entry: Entry, problems: Sequence[Mapping[str, Any]]) -> ConfigError:
+    """Return the error that names the parameters that are missing, or else the first that is wrong.
+
+    Args:
+        entry: the component.
+        problems: what pydantic found, one or more.
+    """
+    whose = f"{entry.component.kind} '{entry.qualified}'"
+    shown = f"'robustkit describe {entry.qualified}' shows the parameters"
+    if missing := [str(each["loc"][0]) for each in problems if each["type"] == "missing"]:
+        return ConfigError(f"{whose} needs {','.join(f'{name}=…' for name in missing)}", shown)
+    # Of what may be one value or several, each alternative has its errors; the deepest is about what was written.
+    about = [each for each in problems if each["loc"][0] == problems[0]["loc"][0]]
+    first = max(about, key=lambda each: len(each["loc"]))
+    where = ".".join([str(first["loc"][0]), *(str(part) for part in first["loc"] if isinstance(part, int))])
+    message = f"{whose}, parameter '{where}': {first['msg']}, got {first.get('input')!r:.60}"
+    return ConfigError(message, _meant(first) or shown)
+
+
+def _meant(problem: Mapping[str, Any]) -> str:
+    """Return which of the allowed words a mistyped one may have meant."""
+    if problem["type"] != "literal_error":
+        return ""
+    return did_you_mean(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
