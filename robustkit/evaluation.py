@@ -12,14 +12,15 @@ from robustkit.analysis.aggregate import Results, results_table
 from robustkit.analysis.comparison.runs import ACCURACY
 from robustkit.analysis.trust.judge import judge
 from robustkit.analysis.worst_case_rows import find_worst_cases, worst_case_notes, worst_case_rows
-from robustkit.config import RunConfig, parse_config, write_toml
+from robustkit.config import RunConfig, parse_config, read_toml, write_toml
 from robustkit.config.schema import as_dict
 from robustkit.engine.device import pick_device
 from robustkit.engine.estimates import checked_estimates
 from robustkit.engine.executors import Executor
 from robustkit.engine.grid import digest
 from robustkit.engine.manifest import describe_run, timestamp
-from robustkit.engine.plan import Plan, make_plan
+from robustkit.engine.metrics import DEFAULT
+from robustkit.engine.plan import Plan, add_metrics, make_plan
 from robustkit.engine.rates import check_rates
 from robustkit.engine.runner import Observer, Outcome, Unobserved, execute
 from robustkit.engine.timer import UNTIMED, Timer, Untimed
@@ -78,7 +79,7 @@ def evaluate(
         executor: who computes; by default this process.
         out: the run folder; by default a new one below `runs/`.
         resume: continue the run in `out`, or without `out` the newest run below `runs/` with the same identity. Where
-            there is none, a new run begins.
+            there is none, a new run begins. A run that goes on keeps the metrics that it had, beside those of `config`.
         profile: measure where the time goes; changes no result. What an executor computes in other processes is
             measured as waiting.
 
@@ -96,6 +97,7 @@ def evaluate(
         name, identity = next(iter(plan.models)), plan.identity
         wanted = Wanted(kind="evaluation", name=name, identity=identity, digest=digest(identity))
         folder = choose_folder(RunFolder, wanted, out, resume)
+        plan = add_metrics(plan, _metrics_before(folder), host)
         manifest = _open_manifest(plan, host, folder)
     with _status_kept(folder, manifest):
         return _run(plan, folder, manifest, observer or Unobserved(), executor, timer)
@@ -124,7 +126,7 @@ def _run(
         "status": "finished with failures" if failures else "finished",
         "finished": timestamp(),
         "failures": failures,
-        "notes": [*plan.model_notes, *results.notes],
+        "notes": [*plan.standing_notes, *results.notes],
         "checks": checks_to_plain(checks),
         "worst_cases": worst,
     }
@@ -165,6 +167,12 @@ def _results(
         results.rows += worst_case_rows(worst)
         results.notes += worst_case_notes(worst)
     return results, worst
+
+
+def _metrics_before(folder: RunFolder) -> tuple[str, ...]:
+    """Return the metrics that a run was asked for so far; none where it is new."""
+    path = folder.path / "config.toml"
+    return (parse_config(read_toml(path), source=str(path)).metric or (DEFAULT,)) if path.exists() else ()
 
 
 def _open_manifest(plan: Plan, host: Host, folder: RunFolder) -> dict[str, Any]:

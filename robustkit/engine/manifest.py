@@ -55,7 +55,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
         "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
         "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
         "metrics": {name: _metric(chosen) for name, chosen in plan.metrics.items()},
-        "notes": plan.model_notes,
+        "notes": plan.standing_notes,
         "checks": [],
         "worst_cases": [],
         "cells": [

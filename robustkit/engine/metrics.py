@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -26,6 +26,13 @@ WrappedModel = Classifier | TextClassifier
 
 DEFAULT = "default"
 """What `--metric` calls the metrics that are computed when none is named."""
+
+_CELLS_FROM = {
+    "clean": "name the clean data with --clean",
+    "degraded": "degrade the inputs with -p or -a",
+    "attacked": "add an attack with -a",
+}
+"""How a run gets the cells that a metric is for."""
 
 _NEEDS = frozenset({"records", "clean", "logits", "features", "model"})
 
@@ -156,6 +163,16 @@ def bind_references(
             )
         bound[name] = replace(metric, reference=models[wanted]) if wanted else metric
     return bound
+
+
+def idle_metrics(metrics: Mapping[str, ChosenMetric], conditions: Sequence[Condition]) -> list[str]:
+    """Return a note on each metric that no cell of a run has; of the default ones nobody expects a row everywhere."""
+    return [
+        f"metric '{name}' is for {metric.declaration.on} cells, of which this run has none, so it has no rows: "
+        f"{_CELLS_FROM[metric.declaration.on]}"
+        for name, metric in metrics.items()
+        if not metric.declaration.default and not any(map(metric.applies_to, conditions))
+    ]
 
 
 def layers_of(metrics: Mapping[str, ChosenMetric], model: WrappedModel) -> dict[str, tuple[str, ...]]:

@@ -21,8 +21,8 @@ from robustkit.engine.device import check_precision, pick_device
 from robustkit.engine.evaluated_data import EvaluatedData, open_evaluated
 from robustkit.engine.grid import Cell, Condition, expand_cells, expand_conditions, split_chunks
 from robustkit.engine.inputs import modality_of
-from robustkit.engine.metrics import ChosenMetric, bind_references, choose_metrics, layers_of
-from robustkit.engine.prepare_model import PreparedModel, prepare_models
+from robustkit.engine.metrics import DEFAULT, ChosenMetric, bind_references, choose_metrics, idle_metrics, layers_of
+from robustkit.engine.prepare_model import PreparedModel, equal_models, prepare_models
 from robustkit.engine.stored_conditions import choose_stored, seal
 from robustkit.engine.text_classifier import TextClassifier
 from robustkit.engine.training_facts import seen_before
@@ -69,14 +69,15 @@ class Plan:
         return self.data.dataset
 
     @property
-    def model_notes(self) -> list[str]:
-        """What the user should know of the data and of each model."""
-        return [*self.data.notes, *(note for model in self.models.values() for note in model.notes)]
+    def standing_notes(self) -> list[str]:
+        """What the user should know of the data and of each model, and which metric has no cell."""
+        of_models = (note for model in self.models.values() for note in model.notes)
+        return [*self.data.notes, *of_models, *equal_models(self.models), *idle_metrics(self.metrics, self.conditions)]
 
     @property
     def notes(self) -> list[str]:
         """What the user should know before the run: data, models, and what is approximate or reconstructed."""
-        notes = self.model_notes
+        notes = self.standing_notes
         trained: dict[str, list[str]] = {}
         for name, model in self.models.items():
             if caveat := model.report["training"].get("caveat"):
@@ -107,9 +108,7 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
     _check_conditions(conditions, host, device, modality)
     models = prepare_models(config, host, dataset, device)
     _check_labels(dataset, ids, models)
-    metrics = bind_references(metrics, models)
-    for model in models.values():
-        layers_of(metrics, model.classifier)
+    metrics = _bound(metrics, models)
     fingerprint, clean = data.fingerprints(ids)
     if data.stored is not None:
         conditions = seal(conditions, data.stored, ids, verify=config.verify)
@@ -135,6 +134,34 @@ def make_plan(config: RunConfig, host: Host) -> Plan:
             **common,
         },
     )
+
+
+def add_metrics(plan: Plan, before: Sequence[str], host: Host) -> Plan:
+    """Return the plan of a run that goes on: with the metrics that it had, ahead of those that are new.
+
+    Args:
+        plan: of what is asked for now.
+        before: the metrics of the run, as its configuration has them.
+        host: where they are found.
+
+    Raises:
+        ConfigError: one of them is not there any more.
+        PluginError: one of them is broken.
+    """
+    now = plan.config.metric or (DEFAULT,)
+    if set(before) <= set(now):
+        return plan
+    config = replace(plan.config, metric=tuple(dict.fromkeys([*before, *now])))
+    shape = cast("ImageDataset", plan.dataset).view.shape if plan.modality == "image" else None
+    return replace(plan, config=config, metrics=_bound(choose_metrics(config, host, plan.modality, shape), plan.models))
+
+
+def _bound(metrics: Mapping[str, ChosenMetric], models: Mapping[str, PreparedModel]) -> dict[str, ChosenMetric]:
+    """Return the metrics with their second models, after a look whether the models have what they need."""
+    bound = bind_references(metrics, models)
+    for model in models.values():
+        layers_of(bound, model.classifier)
+    return bound
 
 
 def _conditions(

@@ -15,6 +15,7 @@ from robustkit.engine.build_network import build_network, default_dtype_kept
 from robustkit.engine.checkpoint import file_digest, load_into, open_checkpoint, weights_digest
 from robustkit.engine.classifier import Classifier, probe
 from robustkit.engine.device import AUTOCAST
+from robustkit.engine.grid import digest
 from robustkit.engine.inputs import modality_of
 from robustkit.engine.label_map import label_map
 from robustkit.engine.model_names import model_names
@@ -177,3 +178,16 @@ def _without_folder(name: str) -> str:
     """
     file, _, attribute = name.rpartition(":")
     return f"{Path(file).name}:{attribute}" if file.endswith(".py") else name
+
+
+def equal_models(models: Mapping[str, PreparedModel]) -> list[str]:
+    """Return a note on each group of models that nothing but their names tells apart: they share their results."""
+    groups: dict[str, list[str]] = {}
+    for name, model in models.items():
+        groups.setdefault(digest(model.identity), []).append(name)
+    return [
+        f"{' and '.join(repr(name) for name in names)} are the same model, with equal weights and settings: it is "
+        "computed once, and each has its results"
+        for names in groups.values()
+        if len(names) > 1
+    ]

@@ -146,7 +146,7 @@ def execute(
     with timer.section("store"):
         folder.clean_up()
         missing = _missing(plan, folder)
-    total = len(plan.cells) * len(plan.chunks)
+    total = len(missing) * len(plan.chunks)
     outcome = Outcome(reused=total - sum(len(chunks) for chunks in missing.values()))
     folder.log("started", total=total, reused=outcome.reused)
     for note in plan.notes:
@@ -205,7 +205,11 @@ def measure_keys(plan: Plan, cell: Cell) -> dict[str, str]:
 def _tasks(plan: Plan, missing: dict[str, set[int]], outcome: Outcome) -> Iterator[Task]:
     """Yield the work chunk by chunk; a cell that has failed is not tried again on its later chunks."""
     together: dict[tuple[str, int], list[Cell]] = defaultdict(list)
+    # Equal models under two names have the same cells: each is computed for the first of them.
+    first: dict[str, Cell] = {}
     for cell in plan.cells:
+        first.setdefault(cell.key, cell)
+    for cell in first.values():
         together[cell.condition.text, cell.seed].append(cell)
     for chunk in range(len(plan.chunks)):
         for (condition, seed), cells in together.items():
