@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     "--trust-samples",
     type=int,
     metavar="N",
-    help="Probe each image model for false robustness on N samples; 0 for none. [48]",
+    help="Probe each image model for false robustness on N samples, 3 or more; 0 for none. [48]",
 )
 @click.option(
     "--expect-clean",

@@ -10,7 +10,7 @@ from typing import Any
 
 from robustkit.analysis.comparison.conditions import describe_conditions
 from robustkit.analysis.trust.sealed import Cell
-from robustkit.store.checks import Check, Number, Status, judged
+from robustkit.store.checks import Check, Number, Status, judged, not_run
 
 POINT = 0.01
 """A difference in accuracy that counts, if it is of two samples at least: one percentage point."""
@@ -42,6 +42,8 @@ def _over_eps(cells: Sequence[Cell], seed: int) -> Check:
     """Return whether accuracy never rises with eps: a larger ball holds every point of a smaller one."""
     standing = [int(cell.right.sum()) for cell in cells]
     n = len(cells[0].right)
+    if n < _FEWEST:
+        return _placed(_too_few("eps-trend"), cells[-1].condition, seed)
     rise, place = max((after - before, place) for place, (before, after) in enumerate(pairwise(standing)))
     counts = rise >= _FEWEST and rise / n > POINT
     status: Status = "pass" if not counts else "fail" if rise / n > MUCH else "warn"
@@ -59,11 +61,17 @@ def _over_seeds(condition: str, cells: Sequence[Cell]) -> Check:
     """Return whether the attack's seeds agree within a point."""
     standing = [int(cell.right.sum()) for cell in cells]
     n, apart = len(cells[0].right), max(standing) - min(standing)
+    if n < _FEWEST:
+        return _placed(_too_few("seeds"), condition, None)
     differ = apart >= _FEWEST and apart / n > POINT
     numbers: dict[str, Number] = {"seeds": len(cells), "lowest": min(standing) / n, "highest": max(standing) / n}
     advice = "seeds differ by more than a point: use more restarts, and report the worst case over the seeds"
     check = judged("seeds", "warn" if differ else "pass", {**numbers, "bar": POINT, "n": n}, advice)
     return _placed(check, condition, None)
+
+
+def _too_few(name: str) -> Check:
+    return not_run([name], f"it takes {_FEWEST} samples, here is one")[0]
 
 
 def _placed(check: Check, condition: str, seed: int | None) -> Check:

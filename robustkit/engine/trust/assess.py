@@ -16,7 +16,7 @@ from robustkit.engine.plan import Plan
 from robustkit.engine.seeds import Keys
 from robustkit.engine.trust.gradients import check_gradients, finite_differences
 from robustkit.engine.trust.health import HEALTH, check_health, failed, guarded, unsteady
-from robustkit.engine.trust.masking import Probes, probe_masking, unbounded
+from robustkit.engine.trust.masking import LEAST, Probes, probe_masking, unbounded
 from robustkit.engine.trust.modes import state, state_digest
 from robustkit.engine.trust.sight import BATCH, Sight
 from robustkit.engine.trust.subject import VERSION, Subject, attacks_of, choose_subject
@@ -144,7 +144,7 @@ def _add_attacked(plan: Plan, subject: Subject, sight: Sight, found: Findings) -
     classifier = cast("Classifier", plan.models[subject.name].classifier)
     exact = guarded("finite-differences", lambda: _differences(sight, classifier, plan.device)) if not reason else None
     found.checks += [*gradient.checks, exact or not_run(["finite-differences"], reason)[0]]
-    reason = reason or ("" if subject.right else "the model gets no sample right")
+    reason = reason or _too_few(subject)
     if reason:
         found.checks += not_run(MASKING, reason)
         return
@@ -159,6 +159,15 @@ def _add_attacked(plan: Plan, subject: Subject, sight: Sight, found: Findings) -
         else:
             found.checks += probes.checks
             found.probed.append(_probed(subject, probes))
+
+
+def _too_few(subject: Subject) -> str:
+    """Return why the samples do not do for a comparison of probes; empty where they do."""
+    if not subject.right:
+        return "the model gets no sample right"
+    if len(subject.ids) < LEAST:
+        return f"it takes {LEAST} samples that the model gets right, here are {len(subject.ids)}: raise --trust-samples"
+    return ""
 
 
 def _differences(sight: Sight, classifier: Classifier, device: torch.device) -> Check:

@@ -31,6 +31,9 @@ where many values have come to the end of [0, 1].
 ONLY = 2
 """Samples that one probe breaks and a stronger one does not, from which it warns: one may be chance."""
 
+LEAST = ONLY + 1
+"""Samples that it takes for a probe to fail at all; on fewer, passing would mean nothing."""
+
 MANY = 0.1
 """Share of the samples above which the same fails, if it is more than ONLY. Robustkit's choice: AutoAttack warns from
 0.2 points on, for which a few dozen samples are too few."""

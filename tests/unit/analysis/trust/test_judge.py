@@ -134,6 +134,12 @@ def trends(*cells: Cell) -> list[Check]:
     return list(trend_checks(cells, {each.condition: each.facts for each in cells}))
 
 
+def test_one_sample_shows_no_trend() -> None:
+    for one, other in ((cell([0], 0.1), cell([1], 0.2)), (cell([0], 0.1), cell([1], 0.1, seed=1))):
+        (check,) = trends(one, other)
+        assert (check.status, check.advice) == ("not run", "it takes 2 samples, here is one")
+
+
 @pytest.mark.parametrize(
     ("standing", "status"),
     [((80, 50, 20), "pass"), ((80, 50, 51), "pass"), ((80, 50, 52), "warn"), ((80, 20, 26), "fail")],

@@ -19,6 +19,7 @@ Run = Callable[..., Evaluation]
 Find = Callable[[str], Path]
 
 HEALTH = {name for name, (_, group) in CHECKS.items() if group == "model"} - {"expected-clean"} | {"data-range"}
+MASKED = {name for name, (_, group) in CHECKS.items() if group == "masking"}
 ATTACKED = {name for name, (_, group) in CHECKS.items() if group in ("gradient", "masking")}
 CELLS = {"strength", "denominators", "verified"}
 
@@ -98,6 +99,15 @@ def test_no_samples_mean_that_nothing_was_run_and_strict_says_so(run: Run, bundl
     assert {name for name, check in checks.items() if check.status == "not run"} == HEALTH - {"chance"} | ATTACKED
     assert "--trust-samples 0" in checks["unbounded"].advice
     assert {check.id for check in strict_failures(done.checks, attacked=True)} == ATTACKED
+
+
+def test_too_few_samples_to_fail_on_are_too_few_to_pass_on(run: Run, bundled: Find) -> None:
+    few = run(bundled("standard"), "small_plain", trust_samples=2)
+    assert {each.id for each in few.checks if each.status == "not run" and each.group == "masking"} == MASKED
+    assert {check.id for check in strict_failures(few.checks, attacked=True)} == MASKED
+    assert "it takes 3 samples" in found(few)["unbounded"].advice
+    enough = run(bundled("standard"), "small_plain", trust_samples=3)
+    assert not [each.id for each in enough.checks if each.status == "not run" and each.group == "masking"]
 
 
 def test_the_clean_accuracy_that_is_expected(run: Run, bundled: Find) -> None:
