@@ -103,7 +103,7 @@ class Evaluator:
         failed: dict[str, Committed] = {}
         with self._timer.section("metrics"):
             measured = {
-                model: Measurement(self._plan.metrics, self._plan.models[model].classifier, condition, self._timer)
+                model: Measurement(self._plan.metrics, self._plan.models[model], condition, self._timer)
                 for model in task.cells
             }
         for batch in self._batches(condition, self._plan.chunks[task.chunk]):

@@ -27,7 +27,7 @@ class Measurement:
 
     Args:
         metrics: of the run.
-        model: of the cell.
+        prepared: the model of the cell.
         condition: of the cell.
         timer: is charged with the model's forward passes, apart from what else is done here.
 
@@ -38,10 +38,11 @@ class Measurement:
     def __init__(
         self,
         metrics: Mapping[str, ChosenMetric],
-        model: WrappedModel,
+        prepared: PreparedModel,
         condition: Condition,
         timer: Timer | Untimed = UNTIMED,
     ) -> None:
+        model = prepared.classifier
         self._metrics = {
             name: metric for name, metric in metrics.items() if metric.needs_model and metric.applies_to(condition)
         }
@@ -53,7 +54,14 @@ class Measurement:
             name: _copy(model, name) if metric.needs_copy else _Withheld() for name, metric in self._metrics.items()
         }
         self._references = {
-            name: _Reference(name, metric, metric.reference)
+            # The model itself where it is its own reference, so that a metric can tell.
+            name: _Reference(
+                metric,
+                metric.reference,
+                self._lent[name]
+                if metric.needs_copy and metric.reference.identity == prepared.identity
+                else _copy(metric.reference.classifier, name),
+            )
             for name, metric in self._metrics.items()
             if metric.reference is not None
         }
@@ -150,9 +158,8 @@ class _Merged:
 class _Reference:
     """The second model of a metric, and what the metric sees of it."""
 
-    def __init__(self, name: str, metric: ChosenMetric, prepared: PreparedModel) -> None:
-        self._prepared = prepared
-        self._lent = _copy(prepared.classifier, name)
+    def __init__(self, metric: ChosenMetric, prepared: PreparedModel, lent: nn.Module) -> None:
+        self._prepared, self._lent = prepared, lent
         self._layers = reference_layers(metric)
 
     def facts(self, inputs: Inputs, labels: Tensor) -> dict[str, Any]:

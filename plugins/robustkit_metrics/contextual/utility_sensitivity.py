@@ -25,6 +25,9 @@ from robustkit_metrics.contextual.params import UtilitySensitivityParams
 from robustkit_metrics.contextual.sample_columns import CHANCE, HIDDEN, Said, append, chosen, estimate_means
 from robustkit_metrics.groups.frequency import Frequencies
 
+OWN = HIDDEN + "own reference"
+OWN_NOTE = "the model is its own reference: its utility and sensitivity are coupled, as without a reference"
+
 
 @dataclass(frozen=True)
 class UtilitySensitivity:
@@ -82,7 +85,8 @@ class UtilitySensitivity:
                 f"too few draws: the ranks of sensitivity have a reliability of {reliability:.2f}; raise draws, or "
                 f"read {PART}"
             )
-        said = Said(spec=spec, note=error_note(columns), unreliable=doubt)
+        notes = (OWN_NOTE if columns.get(OWN, np.zeros(1)).any() else "", error_note(columns))
+        said = Said(spec=spec, note="; ".join(filter(None, notes)), unreliable=doubt)
         return estimate_means(columns, said) | correct_for_noise(columns, spec)
 
     def _columns(self, chunk: Chunk, represent: robustkit.Representation) -> robustkit.State:
@@ -98,6 +102,8 @@ class UtilitySensitivity:
         columns |= self._coupling(chunk, represent, utility.value, sensitivity.value, ranks)
         columns |= agreement
         columns[HIDDEN + "label"] = chunk.batch.labels
+        if self.params.reference:
+            columns[OWN] = torch.full_like(length, not _asks_another(chunk.batch))
         columns[HIDDEN + "estimator"] = torch.full_like(length, ESTIMATORS.index(chunk.plan.estimator))
         if not chunk.plan.is_exact:
             columns |= _own_error(utility, sensitivity)
@@ -118,7 +124,7 @@ class UtilitySensitivity:
     ) -> dict[str, Tensor]:
         """Return columns that set apart what gradients of one model have in common by arithmetic."""
         params = self.params
-        if params.reference or params.ablation != "none" or chunk.plan.estimator == "finite":
+        if _asks_another(chunk.batch) or params.ablation != "none" or chunk.plan.estimator == "finite":
             return {}
         slope = _slope(chunk, params)
         other = robustkit.utility_along(represent, chunk.inputs, chunk.basis, _other_direction(chunk, represent, slope))
@@ -128,6 +134,11 @@ class UtilitySensitivity:
             aligned = robustkit.loss_aligned_fraction(utility, sensitivity, slope.norm(dim=1))
             columns["loss-aligned-fraction"] = aligned.nanmean(dim=1)
         return columns
+
+
+def _asks_another(batch: robustkit.MetricBatch) -> bool:
+    """Return whether utility is that of another model than sensitivity; a model may be named as its own reference."""
+    return batch.reference is not None and batch.reference is not batch.model
 
 
 def _slope(chunk: Chunk, params: UtilitySensitivityParams) -> Tensor:

@@ -143,6 +143,20 @@ def test_a_second_model_says_what_is_useful(make_batch, images):
         UtilitySensitivity(halves).measure(make_batch(make_model(), images, LABELS))
 
 
+def test_a_model_that_is_its_own_reference_is_coupled_as_without_one(make_batch, images):
+    batch = make_batch(make_model(), images, LABELS)
+    alone = run(UtilitySensitivity, PARAMS, batch)
+    named = replace(PARAMS, reference="itself-by-name")
+    own = run(UtilitySensitivity, named, replace(batch, reference=batch.model, reference_labels=LABELS))
+    assert values(own) == values(alone)
+    assert own["rank-correlation"].chance == alone["rank-correlation"].chance != 0
+    assert "the model is its own reference" in own["rank-correlation"].note
+    # As a model of its own, an equal one is another one: who lends it says which it is.
+    other = run(UtilitySensitivity, named, replace(batch, reference=make_model(), reference_labels=LABELS))
+    assert "rank-correlation-excess" not in other
+    assert "own reference" not in other["rank-correlation"].note
+
+
 def test_margins_do_not_saturate(make_batch, images):
     sure = Seen(300 * torch.eye(64)[:4])
     labels = sure(images).argmax(1)
