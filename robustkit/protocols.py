@@ -97,7 +97,11 @@ class AttackResult:
 
 
 class AttackMethod(Protocol):
-    """An attack, ready to run."""
+    """An attack, ready to run.
+
+    One that looks for the smallest change that breaks a sample, wherever in the ball that is, has an attribute
+    `minimises_norm` that is True: what is known of the norms of others says nothing about smaller eps.
+    """
 
     def run(
         self, model: nn.Module, inputs: Tensor, labels: Tensor, threat_model: ThreatModel, keys: Keys
@@ -128,11 +132,12 @@ class RecordMetric(Protocol):
         Args:
             records: one array a column, all of length n: `id`, `label`, `prediction`, `label_rank`, `confidence`,
                 `nll`, `brier`, `margin`, `input_hash`; under an attack also `broken_by`, `norm`, `loss`, `queries`,
-                `forwards`, `backwards`, and `eps`, that of the threat model in every row. A sample whose logits an
-                attack made NaN or infinite has the `prediction` -1, NaN in the columns that follow from logits, and
-                `broken_by` `invalid`. With `needs={"records", "clean"}` also what the same model made of the same
-                samples when they were clean: `clean_prediction`, `clean_label_rank`, `clean_confidence`, `clean_nll`,
-                `clean_brier`, `clean_margin`, `clean_input_hash`.
+                `forwards`, `backwards`, and in every row `eps`, that of the threat model, and `minimises_norm`, whether
+                the attack looks for the smallest change. A sample whose logits an attack made NaN or infinite has the
+                `prediction` -1, NaN in the columns that follow from logits, and `broken_by` `invalid`. With
+                `needs={"records", "clean"}` also what the same model made of the same samples when they were clean:
+                `clean_prediction`, `clean_label_rank`, `clean_confidence`, `clean_nll`, `clean_brier`, `clean_margin`,
+                `clean_input_hash`.
         """
         ...
 
@@ -153,7 +158,8 @@ class MetricBatch:
         features: with `needs={"features"}`, the output of each layer for `inputs`, in the order of the network.
         clean_features: the same for `clean`.
         unusable: by layer that is missing there, why: it is not called in the forward pass, returns no tensor …
-        reference: the second model of a metric that names one, as `model`; None for any other.
+        reference: the second model of a metric that names one, as `model`, and `model` itself where it names the
+            evaluated one; None for any other.
         reference_labels: (N,) int64, the labels as indices of its logits; None without a reference.
         reference_features: with `needs={"features"}`, the output of each of its layers for `inputs`.
         reference_unusable: by layer that is missing there, why.

@@ -47,6 +47,11 @@ class FAB:
     def __init__(self, params: FABParams) -> None:
         self.params = params
 
+    @property
+    def minimises_norm(self) -> bool:
+        """Whether the search goes on inside the ball, so that norms say something about every smaller eps."""
+        return self.params.minimise
+
     def run(
         self, model: nn.Module, inputs: Tensor, labels: Tensor, threat_model: ThreatModel, keys: Keys
     ) -> AttackResult:

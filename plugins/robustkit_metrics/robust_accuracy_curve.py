@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,10 @@ _STEPS = 4
 class RobustAccuracyCurve:
     """Share of all samples that are right and whose smallest known adversarial norm is above eps, for each eps.
 
-    Made for attacks that minimise the norm (FAB); of one that fills its ball, such as PGD, the curve falls at the eps
-    of the attack alone. At every eps it is an upper bound of robust accuracy, as what the attack did not find it does
-    not know: a run at that eps may find more. Beyond the eps of the attack nothing is known, so nothing is said.
+    Made for attacks that minimise the norm (FAB), and say so by `minimises_norm`; of any other the parts below its eps
+    are unreliable: PGD fills its ball, and finds nothing inside. At every eps it is an upper bound of robust accuracy,
+    as what the attack did not find it does not know: a run at that eps may find more. Beyond the eps of the attack
+    nothing is known, so nothing is said.
 
     Parts: one for each eps, with Wilson's interval, and `median-norm`, the median norm of what broke a sample.
     """
@@ -39,8 +40,13 @@ class RobustAccuracyCurve:
         """
         norm, eps = columns(records, "norm", "eps")
         found, limit = outcomes(records), float(eps[0])
-        parts = {eps_name(each): _robust(found, norm, each, limit) for each in self._chosen(limit)}
-        return {**parts, MEDIAN: _median(found, norm)}
+        chosen = {eps_name(each): each for each in self._chosen(limit)}
+        parts = {name: _robust(found, norm, each, limit) for name, each in chosen.items()}
+        parts[MEDIAN] = _median(found, norm)
+        if np.all(records.get("minimises_norm", False)):
+            return parts
+        at_limit = {name for name, each in chosen.items() if each >= limit * (1 - 1e-9)}
+        return {name: part if name in at_limit else _doubted(part, limit) for name, part in parts.items()}
 
     def _chosen(self, limit: float) -> tuple[float, ...]:
         given = self.params.eps
@@ -59,6 +65,17 @@ def _robust(found: Outcomes, norm: NDArray[Any], eps: float, limit: float) -> ro
     robust = int((~fell).sum())
     low, high = robustkit.wilson_interval(robust, n)
     return robustkit.Estimate(value=robust / n, n=n, ci_low=low, ci_high=high, interval="wilson")
+
+
+def _doubted(part: robustkit.Estimate, limit: float) -> robustkit.Estimate:
+    """Return an estimate from the norms of an attack that has no reason to make them small."""
+    if part.value is None:
+        return part
+    note = (
+        f"unreliable: the attack does not minimise the norm, so inside its eps of {eps_name(limit)} it has not looked; "
+        "run it at several eps, or take fab-t"
+    )
+    return replace(part, unreliable=True, note=note)
 
 
 def _median(found: Outcomes, norm: NDArray[Any]) -> robustkit.Estimate:

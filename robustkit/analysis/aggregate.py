@@ -120,9 +120,12 @@ def _measured(manifest: Mapping[str, Any], cell: Mapping[str, Any]) -> list[str]
 
 
 def _as_metrics_see(records: Mapping[str, NDArray[Any]], condition: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return the records with the eps of an attack beside them; one metric cannot change what the next one sees."""
+    """Return the records with what is known of an attack beside them; one metric cannot change what the next sees."""
     threat_model = condition.get("threat_model")
-    seen = {**records, **({"eps": np.full(len(records["id"]), threat_model["eps"])} if threat_model else {})}
+    facts = (
+        {"eps": threat_model["eps"], "minimises_norm": condition.get("minimises_norm", False)} if threat_model else {}
+    )
+    seen = {**records, **{name: np.full(len(records["id"]), fact) for name, fact in facts.items()}}
     for column in seen.values():
         column.setflags(write=False)
     return seen

@@ -52,7 +52,7 @@ def describe_run(plan: Plan, host: Host) -> dict[str, Any]:
                 "classes": list(plan.dataset.class_names),
             }
         },
-        "conditions": {condition.text: _condition(condition) for condition in plan.conditions},
+        "conditions": {condition.text: _condition(condition, host) for condition in plan.conditions},
         "seeds": {"roots": list(plan.config.seed), "rule": SEED_RULE},
         "metrics": {name: _metric(chosen) for name, chosen in plan.metrics.items()},
         "notes": plan.standing_notes,
@@ -106,7 +106,7 @@ def timestamp() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _condition(condition: Condition) -> dict[str, Any]:
+def _condition(condition: Condition, host: Host) -> dict[str, Any]:
     stored = condition.stored
     params = (
         {}
@@ -119,6 +119,7 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "severity": condition.severity,
         "params": params,
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
+        **({"minimises_norm": _minimises_norm(condition, host)} if condition.threat_model else {}),
         "stochastic": condition.stochastic,
         "tags": list(condition.entry.component.tags) if condition.entry else [],
         "source": condition.origin,
@@ -128,6 +129,12 @@ def _condition(condition: Condition) -> dict[str, Any]:
         # How stored images were generated, as far as a manifest beside them says so.
         **({"written_as": stored.written_as, "written_with_seed": stored.seed} if stored else {}),
     }
+
+
+def _minimises_norm(condition: Condition, host: Host) -> bool:
+    """Return whether an attack says that it looks for the smallest change: that may depend on its parameters."""
+    assert condition.entry is not None
+    return bool(getattr(host.build(condition.entry, condition.params), "minimises_norm", False))
 
 
 def _metric(chosen: ChosenMetric) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ def make_records(n: int = SAMPLES, *, sure_of: int | None = None) -> Records:
 
 
 def make_attacked_records(n: int = SAMPLES, *, sure_of: int | None = None) -> Records:
-    """Return the same with the columns that an attack adds, and `eps`, as metrics under an attack see them.
+    """Return the same with the columns of an attack, `eps` and `minimises_norm`, as metrics under an attack see them.
 
     What is right has held. Of what is wrong, the attack broke every other sample, the first included, and the others
     were wrong before; where the model is always wrong, the attack broke everything.
@@ -55,7 +55,8 @@ def make_attacked_records(n: int = SAMPLES, *, sure_of: int | None = None) -> Re
     norm[broken] = np.linspace(0.01, 1, len(broken)) * _EPS
     counts = {name: np.ones(n, dtype=np.int32) for name in ("queries", "forwards", "backwards")}
     loss = np.zeros(n, dtype=np.float32)
-    return {**records, "broken_by": broken_by, "norm": norm, "loss": loss, **counts, "eps": np.full(n, _EPS)}
+    attack = {"eps": np.full(n, _EPS), "minimises_norm": np.full(n, True)}
+    return {**records, "broken_by": broken_by, "norm": norm, "loss": loss, **counts, **attack}
 
 
 def make_clean_columns(n: int = SAMPLES, *, sure_of: int | None = None) -> Records:

@@ -84,3 +84,30 @@ def test_a_parameter_that_a_component_needs_is_in_the_line_to_paste(robustkit: A
     missing = robustkit("eval", *small.arguments, "-m", "tail-recall")
     missing.assert_error(2, "metric 'metrics/tail-recall' needs counts=…")
     assert "Field required" not in missing.err
+
+
+def test_norms_count_as_a_curve_where_the_attack_minimises_them(robustkit: Any, small: Any) -> None:
+    attacks = ["-a", "fab-t:eps=0.1,steps=5", "-a", "fab-t:eps=0.1,steps=5,minimise=false", "-a", "pgd:eps=0.1,steps=2"]
+    run = robustkit("eval", *small.arguments, *attacks, "-m", "robust-accuracy-curve:eps=[0.05,0.1]", "--json")
+    status = {(row["condition"], row["metric"].partition("@")[2]): row["status"] for row in run.json["results"]}
+    kinds = {condition for condition, _ in status}
+    assert len(kinds) == 3
+    for condition in kinds:
+        minimises = "fab" in condition and "minimise=true" in condition
+        parts = {part: found for (text, part), found in status.items() if text == condition and part}
+        assert parts["0.05"] == parts["median-norm"] == ("ok" if minimises else "unreliable"), condition
+        assert parts["0.1"] == "ok"
+
+
+def test_a_model_that_is_its_own_reference_says_so(robustkit: Any, small: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: -each for name, each in load_file(small.checkpoint).items()}, tmp_path / "other.safetensors")
+    _, *rest = small.arguments
+    shutil.copy(small.checkpoint, tmp_path / "base.safetensors")
+    models = [tmp_path / "base.safetensors", tmp_path / "other.safetensors"]
+    metric = "utility-sensitivity:reference=base,patch=4"
+    run = robustkit("eval", *models, *rest, "-m", metric, "-o", tmp_path / "run", "--json")
+    with_excess = {row["model"] for row in run.json["results"] if row["metric"].endswith("@rank-correlation-excess")}
+    assert with_excess == {"base"}
+    assert "the model is its own reference" in run.err

@@ -50,7 +50,7 @@ def test_first_party_metrics_with_parts_keep_the_contract(name, files):
 
 def test_records_under_attack_are_those_that_the_store_writes_and_eps():
     records = make_attacked_records(30)
-    assert set(records) == {*RECORD_COLUMNS, *ATTACK_COLUMNS, "eps"}
+    assert set(records) == {*RECORD_COLUMNS, *ATTACK_COLUMNS, "eps", "minimises_norm"}
     assert encode_chunk(records, cell="toy", chunk=0)
     assert set(records["broken_by"]) == {"", "clean", "kit/attack"}
     wrong = records["prediction"] != records["label"]

@@ -22,7 +22,8 @@ Measurements = Sequence[tuple[float, str, Measured]]
 def robust_accuracy_figure(comparison: Comparison) -> FigureSpec | Omission:
     """Return one panel for each attack that was run at two eps or more, and one for each that has the curve's metric.
 
-    A line begins at the clean accuracy, which is eps 0.
+    A line begins at the clean accuracy, which is eps 0. Where the curve's metric is unreliable, as it is below the
+    eps of an attack that does not minimise the norm, it is not drawn.
     """
     panels = [*_of_families(comparison), *_of_single_runs(comparison)]
     if not panels:
@@ -62,13 +63,15 @@ def _of_single_runs(comparison: Comparison) -> Iterator[Panel]:
 
 
 def _parts(comparison: Comparison, subject: Subject, condition: Condition, metric: str) -> Measurements:
-    found = [
+    found: Measurements = [
         (eps, f"{name} under {text}", measured)
         for (model, text, name), measured in comparison.metrics.items()
         if model == subject.name and text == condition.text and name.partition("@")[0] == metric
         for eps in [_eps(name.partition("@")[2])]
         if eps is not None
     ]
+    if any(measured.unreliable for _, _, measured in found):
+        return []
     return sorted(found, key=lambda each: each[0])
 
 
@@ -124,6 +127,6 @@ def _caption(comparison: Comparison, *, single: bool) -> str:
     if single:
         parts.append(
             "One run: at each eps the share of samples that are right and for which this run of the attack found no "
-            "adversarial input of at most that norm; made for attacks that minimise it, and above the curve of others."
+            "adversarial input of at most that norm. Attacks that do not minimise it are left out."
         )
     return " ".join([*parts, *describe_worst_case(comparison.conditions), UPPER_BOUND])

@@ -25,6 +25,7 @@ def attacked():
         "broken_by": said,
         "norm": np.array(NORM, dtype=np.float32),
         "eps": np.full(8, 0.1),
+        "minimises_norm": np.full(8, True),
     }
 
 
@@ -88,3 +89,15 @@ def test_without_a_choice_it_is_drawn_at_the_quarters(attacked):
 
 def test_one_eps_needs_no_list(attacked):
     assert list(RobustAccuracyCurve(RobustAccuracyCurveParams(eps=0.05))(attacked)) == ["0.05", "median-norm"]
+
+
+@pytest.mark.parametrize("said", [False, None])
+def test_below_its_eps_an_attack_that_does_not_minimise_the_norm_says_nothing(attacked, said):
+    assert {part.status for part in curve(attacked, 0.05, 0.1).values()} == {"ok"}
+    del attacked["minimises_norm"]
+    if said is not None:
+        attacked["minimises_norm"] = np.full(8, said)
+    found = curve(attacked, 0.05, 0.1, 0.2)
+    status = {"0.05": "unreliable", "0.1": "ok", "0.2": "undefined", "median-norm": "unreliable"}
+    assert {name: part.status for name, part in found.items()} == status
+    assert "does not minimise the norm" in found["0.05"].note

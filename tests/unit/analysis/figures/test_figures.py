@@ -145,6 +145,14 @@ def test_one_run_of_an_attack_that_minimises_the_norm_is_a_curve_too(make_run: A
     assert "One run" in figure.caption
 
 
+def test_unreliable_parts_of_one_run_are_no_curve(make_run: Any) -> None:
+    attack, metric = "a/pgd:eps=0.1", "metrics/robust-accuracy-curve"
+    rows = [row("m", f"{metric}@{part}", 0.5, attack) | {"status": "unreliable"} for part in ("0.05", "0.075")]
+    rows.append(row("m", f"{metric}@0.1", 0.5, attack) | {"status": "ok"})
+    said = omitted(robust_accuracy_figure, make_run({"m": {"clean": FULL, attack: HALF}}, rows=rows))
+    assert "minimises the norm" in said
+
+
 def test_an_attack_at_one_eps_is_no_curve(two_models: Path) -> None:
     assert "several eps" in omitted(robust_accuracy_figure, two_models)
 
