@@ -33,6 +33,11 @@ def _draw_series(axes: Axes, series: Series, gid: str, alpha: float) -> None:
         low, high = (np.array([getattr(p, end) for p in known], dtype=float) for end in ("y_low", "y_high"))
         band = axes.fill_between([p.x for p in known], low, high, color=look.colour, alpha=alpha, linewidth=0, zorder=2)
         band.set_gid(f"{gid}-b0")
+    by_chance = {point.x: point.chance for point in series.points if point.chance is not None}
+    if by_chance:
+        dotted = Line2D(list(by_chance), list(by_chance.values()), linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)
+        dotted.set(color=faded(look.colour, 0.6), gid=f"{gid}-c0")
+        axes.add_line(dotted)
     axes.plot(x, y, color=look.colour, linestyle=look.line, zorder=4, gid=f"{gid}-m0")
     for place, point in enumerate(series.points):
         # One artist a point, so that a page can say what each is.
@@ -42,7 +47,8 @@ def _draw_series(axes: Axes, series: Series, gid: str, alpha: float) -> None:
             color=look.colour,
             marker=look.marker,
             markersize=3.6,
-            markeredgewidth=0,
+            markerfacecolor="#ffffff" if point.doubtful else look.colour,
+            markeredgewidth=0.8 if point.doubtful else 0,
             linestyle="none",
             zorder=5,
             gid=f"{gid}-i{place}",

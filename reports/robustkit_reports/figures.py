@@ -26,7 +26,7 @@ METADATA: dict[str, dict[str, Any]] = {
 
 COLUMNS = (
     *("panel", "condition", "series", "kind", "label"),
-    *("x", "x_low", "x_high", "y", "y_low", "y_high", "n", "front", "value", "doubtful"),
+    *("x", "x_low", "x_high", "y", "y_low", "y_high", "n", "front", "value", "doubtful", "chance"),
 )
 
 

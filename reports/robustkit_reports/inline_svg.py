@@ -15,6 +15,7 @@ from robustkit import Axis, FigureSpec, Panel, Point, Series
 from robustkit_reports.drawing import draw_figure
 from robustkit_reports.glyphs import missing_letters_allowed
 from robustkit_reports.look import COLOURS, GRID, INK, look_of, paper_style
+from robustkit_reports.printing import grey_levels
 
 WIDTHS = {"scatter": 2.8, "line": 2.5, "heatmap": 4.4}
 """Width at which a panel is drawn, in inches; the page scales it to the room there is."""
@@ -126,6 +127,8 @@ def _describe_cell(panel: Panel, series: Series, point: Point) -> str:
 
 
 def _value(axis: Axis, value: float, low: float | None, high: float | None) -> str:
+    if axis.unit == "/255":
+        return f"{axis.label} {grey_levels(value)}"
     scale, unit, digits = (100, " %", 1) if axis.unit == "%" else (1, "", 4)
     text = f"{axis.label} {scale * value:.{digits}f}" if unit else f"{axis.label} {value:.{digits}g}"
     if low is None or high is None:

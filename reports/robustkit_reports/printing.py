@@ -42,3 +42,12 @@ def interval_text(cell: TableCell, column: TableColumn) -> str:
 def heading(column: TableColumn) -> str:
     """Return the heading with its unit."""
     return f"{column.title} [%]" if column.form == "percent" else column.title
+
+
+def grey_levels(value: float) -> str:
+    """Return a number in 255ths, as papers write an eps.
+
+    >>> grey_levels(8 / 255), grey_levels(0.5 / 255), grey_levels(0.0)
+    ('8/255', '0.5/255', '0')
+    """
+    return f"{255 * value:.4g}/255" if value else "0"

@@ -20,7 +20,8 @@ class Axis:
         label: what is shown, without the unit.
         low: smaller limit.
         high: larger limit.
-        unit: `%` for shares that are printed times 100; numbers in the spec stay shares. Empty for none.
+        unit: `%` for shares that are printed times 100, `/255` for numbers that are printed in 255ths; numbers in the
+            spec stay as they are. Empty for none.
         better: which direction is better.
         ticks: where ticks must be; empty to leave it to the renderer.
         names: of an axis of a heat map, what stands at 0, 1, 2 …
@@ -51,7 +52,8 @@ class Point:
         front: `on`, `reaches` (dominated, but the better ends of its intervals are not: not separable from the front),
             or `dominated`; empty where there is no front, as for a model alone.
         value: of a cell of a heat map, the number that its colour stands for.
-        doubtful: whether that number is not to be relied on.
+        doubtful: whether that number, or `y`, is not to be relied on.
+        chance: what chance alone gives in place of `y`; None where that is not drawn.
     """
 
     x: float
@@ -65,6 +67,7 @@ class Point:
     front: Literal["on", "reaches", "dominated", ""] = ""
     value: float | None = None
     doubtful: bool = False
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,19 +117,21 @@ def _count(value: int | None) -> str:
     return "–" if value is None else str(value)
 
 
-def _signed(value: float, digits: int) -> str:
-    # A minus sign, not a hyphen: it stands between numbers. The sign stays where rounding leaves no digit of a number.
-    return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
+def signed(value: float, digits: int) -> str:
+    """Return a difference with its sign, which is left out where rounding leaves no digit."""
+    # A minus sign, not a hyphen: it stands between numbers.
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
 
 
 def _difference(line: Line) -> str:
     if line.difference is None:
         return "–"
-    return f"{_signed(line.difference, 4)} {_ends(line.low, line.high)}"
+    return f"{signed(line.difference, 4)} {_ends(line.low, line.high)}"
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"[{_signed(low, 3)}, {_signed(high, 3)}]"
+    return "" if low is None or high is None else f"[{signed(low, 3)}, {signed(high, 3)}]"
 
 
 def _p(value: float | None) -> str:

@@ -118,8 +118,8 @@ def _text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['kind']} {facts['name']}", f"  {facts['summary']}"]
     skip = {"kind", "name", "summary", "params", "paste"}
     for key, value in facts.items():
-        if key not in skip and value not in ("", [], (), None):
-            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        shown = "" if key in skip else _readable(key, value)
+        if shown:
             lines.append(f"  {key.replace('_', ' ')}: {shown}")
     parameters = facts["params"].get("properties", {})
     lines.append("  parameters:" if parameters else "  parameters: none")
@@ -131,10 +131,46 @@ def _text(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _readable(key: str, value: Any) -> str:
+    """Return a fact in words; empty where there is nothing to say."""
+    if key == "bounds":
+        return "" if value is None else _between(*value)
+    if key == "part_bounds":
+        together: dict[str, list[str]] = {}
+        for part, ends in value.items():
+            together.setdefault(_between(*ends) or "any number", []).append(part)
+        return "; ".join(f"{ends} ({', '.join(parts)})" for ends, parts in together.items())
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value))
+    return "" if value in ("", None) else _plain(value)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "" if high is None else f"{high:g} or less"
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
+
+
+def _default(value: Any) -> str:
+    from robustkit.host.canonical import format_value
+
+    if value in ("", []):
+        return "empty"
+    return value if isinstance(value, str) else format_value(value)
+
+
 def _bounds(schema: dict[str, Any]) -> str:
     kinds = schema.get("anyOf", [schema])
     parts = ["|".join(map(str, kind["enum"])) if "enum" in kind else str(kind.get("type", "any")) for kind in kinds]
     names = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
     limits = [f"{sign} {kind[name]:g}" for kind in kinds for name, sign in names.items() if name in kind]
-    default = f", default {schema['default']}" if "default" in schema else ", required"
+    default = f", default {_default(schema['default'])}" if "default" in schema else ", required"
     return f" ({' or '.join(parts)}{', ' + ', '.join(limits) if limits else ''}{default})"

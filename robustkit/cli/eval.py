@@ -206,10 +206,16 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
 
 
 def _print_trust(checks: list[Check], distrusted: list[Check]) -> None:
-    """Say on stderr what the checks came to, and under --strict which ones decide the exit code."""
-    from robustkit.cli.trust import check_lines, trust_line
+    """Say on stderr what the checks came to and which ones did not pass; under --strict, which decide the exit code."""
+    from robustkit.cli.trust import MOST_LINES, check_lines, trust_line
 
     if checks:
         click.echo(f"robustkit: {trust_line(checks)}; 'robustkit show RUN' has the numbers", err=True)
+    missed = [check for check in checks if check.status in ("fail", "warn") and check not in distrusted]
+    lines = check_lines(missed)
+    for line in lines[:MOST_LINES]:
+        click.echo(f"robustkit: trust: {line}", err=True)
+    if len(lines) > MOST_LINES:
+        click.echo(f"robustkit: trust: and {len(lines) - MOST_LINES} more, in 'robustkit show RUN'", err=True)
     for line in check_lines(distrusted):
         click.echo(f"robustkit: --strict: {line}", err=True)

@@ -48,7 +48,7 @@ SECTIONS = {
 EPILOG = """\b
 Exit codes:
   0    done
-  1    a gate failed (--fail-under, --fail-on-regression), or an adversarial example does not hold
+  1    a gate failed (--fail-under, --fail-on-regression, --strict), or an adversarial example does not hold
   2    wrong usage, configuration, data or checkpoint
   3    a plugin or the environment failed
   4    finished, but some cells failed, or could not be compared under a gate

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from robustkit.texts import printable
 
 PLAIN_WIDTH = 160
-"""Columns of a table that does not go to a terminal."""
+"""Columns of a table that does not go to a terminal, where COLUMNS says nothing else."""
+
+LEAST_WIDTH = 40
+"""No table is made narrower."""
 
 SHOWN_PARTS = 7
 """A line of a terminal has room for no more numbers."""
+
+HEADING = 18
+"""Headings of columns are broken where they are longer, or longer than a sixth of the width."""
+
+GAP = 2
+"""Between two columns."""
 
 MOST_PARTS = 24
 """A metric with more parts has no table in the terminal."""
@@ -30,15 +42,70 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[str]], folding: int =
     for row in rows:
         table.add_row(*map(printable, row))
     buffer = io.StringIO()
-    terminal = Console()
-    width = terminal.width if terminal.is_terminal else PLAIN_WIDTH
-    console = Console(file=buffer, width=width, markup=False, highlight=False)
+    console = Console(file=buffer, width=_width(), markup=False, highlight=False)
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
+def _width() -> int:
+    from rich.console import Console
+
+    terminal = Console()
+    told = terminal.is_terminal or os.environ.get("COLUMNS", "").isdigit()
+    return max(terminal.width if told else PLAIN_WIDTH, LEAST_WIDTH)
+
+
+def _split(keys: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> str:
+    """Return a table, or several below one another where the columns do not fit; each has the columns `keys`.
+
+    Args:
+        keys: columns, each its heading and its cells: the first of every table.
+        others: the columns that are shared out.
+    """
+    width = _width()
+    narrow = [(_broken(column[0], max(HEADING, width // 6)), *column[1:]) for column in others]
+    # The keys fold between their words, and within them only where they would leave no room for a single column.
+    word = max(len(word) for column in keys for cell in column for word in cell.split())
+    folded = sum(min(_needs(column), word + GAP) for column in keys)
+    room = max(width - folded, min(max(map(_needs, narrow)), width // 2))
+    tables: list[list[Sequence[str]]] = []
+    left = 0
+    for column in narrow:
+        left -= _needs(column)
+        if not tables or left < 0:
+            tables.append([])
+            left = room - _needs(column)
+        tables[-1].append(column)
+    return "\n".join(
+        render([column[0] for column in (*keys, *each)], _transposed([*keys, *each]), folding=len(keys))
+        for each in tables
+    )
+
+
+def _needs(column: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(cell_len(line) for cell in column for line in cell.split("\n")) + GAP
+
+
+def _broken(heading: str, room: int) -> str:
+    """Return a heading in lines no wider than `room`, broken behind commas where it can be."""
+    lines = [""]
+    for piece in re.split(r"(?<=[,:/])", heading):
+        if len(lines[-1]) + len(piece) > room:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(part for line in lines if line for part in textwrap.wrap(line, room))
+
+
+def _transposed(columns: Sequence[Sequence[str]]) -> Iterable[tuple[str, ...]]:
+    return zip(*(column[1:] for column in columns), strict=True)
+
+
 def results_by_condition(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return tables with one line a (model, condition, seed), one column a metric; the first with its 95 % interval.
+
+    Columns that do not fit stand in a further table below, with model and condition again.
 
     The number of samples is that of the first metric; another one's stands behind its value.
 
@@ -99,15 +166,13 @@ def _table(whole: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, s
         lines.setdefault((*cell, str(n)), {})[row["metric"]] = f"{value}{of}"
     varying = [0, 1] + [place for place in (2, 3) if len({key[place] for key in lines}) > 1]
     same = [f"{name} {next(iter(lines))[place]}" for place, name in ((3, "n"), (2, "seed")) if place not in varying]
-    columns = [("model", "condition", "seed", "n")[place] for place in varying]
-    table = render(
-        [*columns, *(metric.partition("@")[2] if whole else metric.partition("/")[2] for metric in metrics)],
-        [
-            [*(key[place] for place in varying), *(cells.get(name, "") for name in metrics)]
-            for key, cells in lines.items()
-        ],
-        folding=len(columns),
-    )
+    keys = [(("model", "condition", "seed", "n")[place], *(key[place] for key in lines)) for place in varying]
+    titles = [metric.partition("@")[2] if whole else metric.partition("/")[2] for metric in metrics]
+    columns = [
+        (printable(title), *(cells.get(name, "") for cells in lines.values()))
+        for title, name in zip(titles, metrics, strict=True)
+    ]
+    table = _split([tuple(map(printable, key)) for key in keys], columns)
     heading = [*([whole.partition("/")[2]] if whole else []), *same, "95 % intervals over samples"]
     if len(every) > len(metrics):
         heading.append(f"{len(metrics)} of {len(every)} parts, results.csv has all")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from robustkit.store.checks import Check
 
+MOST_LINES = 10
+"""Checks that did not pass, of those that `eval` names: one may warn in every condition."""
+
 
 def trust_line(checks: Sequence[Check]) -> str:
     """Return how many checks came to what."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -128,14 +129,14 @@ def _verify_chunk(found: VerifiedCell, plan: Plan, folder: RunFolder, cell: Cell
         found.absent += 1
         return
     if records is None or "broken_by" not in records or not np.array_equal(records["id"], plan.chunks[chunk]):
-        problem = f"{folder.chunk_path(key, chunk)}: expected the records of this chunk, got none, damaged or others"
+        problem = _fault(folder.chunk_path(key, chunk), "the records of this chunk")
         found.offenders.append(Offender(id=None, problem=problem))
         return
     broken = find_broken(records)
     found.broken += int(broken.sum())
     shape = cast("Any", plan.dataset).view.shape
     if stored is None or stored[1].shape[1:] != shape:
-        problem = f"{path}: expected examples of shape {shape}, got none, or a damaged file"
+        problem = _fault(path, f"examples of shape {shape}")
         found.offenders.append(Offender(id=None, problem=problem))
         return
     found.examples += len(stored[0])
@@ -144,6 +145,14 @@ def _verify_chunk(found: VerifiedCell, plan: Plan, folder: RunFolder, cell: Cell
     for rows, inputs in _batches(plan.config.batch_size, records, *stored):
         found.close += _verify_batch(problems, plan, cell, rows, inputs)
     found.offenders += problems.offenders()
+
+
+def _fault(path: Path, expected: str) -> str:
+    if not path.exists():
+        return f"{path}: expected {expected}, found no file"
+    return (
+        f"{path}: expected {expected}, got a file that is damaged or not of this chunk: its digest or its stamp differs"
+    )
 
 
 class _Problems:

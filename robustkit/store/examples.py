@@ -110,8 +110,12 @@ def _listed(cells: Sequence[Mapping[str, Any]]) -> str:
 def _part(folder: RunFolder, key: str, chunk: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     found = folder.read_examples(key, chunk)
     if found is None:
+        path = folder.examples_path(key, chunk)
+        what = (
+            "is damaged: its content does not have the digest that it was stored with" if path.exists() else "is absent"
+        )
         raise DataError(
-            f"{folder.examples_path(key, chunk)} is absent or damaged",
+            f"{path} {what}",
             "repeat the command of the run with --save-examples --resume: it computes what is missing",
         )
     return found

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from robustkit.cli.compare import command
+from robustkit.cli.compare_table import signed
 
 COMMAND = [sys.executable, "-m", "robustkit"]
 NOISE = "gaussian-noise:severity=[1,5]"
@@ -161,3 +162,8 @@ def test_a_damaged_manifest_is_an_error_and_no_traceback(robustkit: Any, runs: P
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "datasets": {}, "chunks": 0}))
     (tmp_path / "results.json").write_text((runs / "after" / "results.json").read_text())
     robustkit("compare", runs / "before", tmp_path).assert_error(2)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(-0.00001, "0.0000"), (0.0, "0.0000"), (-0.0312, "−0.0312")])
+def test_what_rounds_to_nothing_has_no_sign(value: float, expected: str) -> None:
+    assert signed(value, 4) == expected

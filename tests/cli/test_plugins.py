@@ -190,3 +190,17 @@ def test_an_attack_that_leaves_its_threat_model_is_not_counted(robustkit: Any, s
     result = robustkit("eval", *small.arguments, "--include", plugin, "-a", "cheat:eps=0.1", "--json")
     assert result.code == 4
     assert "left its threat model" in result.json["failures"][0]["error"]
+
+
+def test_a_description_holds_no_python(robustkit: Any) -> None:
+    text = robustkit("describe", "utility-sensitivity").out + robustkit("describe", "linear-probe").out
+    for sign in ("None", "{", "default )", "True", "False", "default []"):
+        assert sign not in text
+    assert "bounds: 0 to 1\n" in text
+    assert "; 0 or more (s-low, s-high, " in text
+    assert "reference (string, default empty)" in text
+
+
+def test_strict_is_among_the_reasons_for_exit_code_1(robustkit: Any) -> None:
+    (line,) = (line for line in robustkit("--help").out.splitlines() if line.strip().startswith("1  "))
+    assert "--strict" in line

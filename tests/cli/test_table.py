@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from robustkit.cli.table import results_by_condition
 
@@ -49,3 +52,40 @@ def test_a_metric_with_many_parts_is_named_in_one_line() -> None:
     assert "similarity: 25 parts; results.csv and 'robustkit report' have them" in table
     assert "cka/a~3" not in table
     assert "cka/a~3" in results_by_condition(rows[:13])
+
+
+VARIANTS = ("accuracy", "ece:norm=l2,debiased=true", "ece:binning=equal-mass", "ece:norm=max", "classwise-ece", "nll")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_columns_that_do_not_fit_stand_in_a_further_table(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models and conditions are in each, and no heading is cut."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = [
+        {**row("corruptions/gaussian-noise:severity=3", metric, 0.25, 60), "model": "fashion-mnist-mini"}
+        for metric in VARIANTS
+    ]
+    table = results_by_condition(rows)
+    assert max(map(len, table.splitlines())) <= width
+    assert all(piece in table for name in VARIANTS for piece in re.split("(?<=[,:])", name))
+    heads = [line for line in table.splitlines() if line.startswith("model")]
+    assert table.count("debiased=true") == 1
+    assert len(heads) > 1
+    values = [line for line in table.splitlines() if "0.2500" in line]
+    assert len(values) == len(heads)
+    assert all("fashion-mnist-mini" in line and "gaussian-noise" in line for line in values)
+
+
+def test_a_heading_wider_than_the_terminal_is_broken_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    name = "utility-sensitivity:" + ",".join(f"parameter{number}=value" for number in range(5))
+    table = results_by_condition([row("clean", name, 0.25, 60)])
+    (line,) = (line for line in table.splitlines() if "0.2500" in line)
+    assert line.split() == ["m", "clean", "0.2500"]
+    assert all(f"parameter{number}=value" in table for number in range(5))
+
+
+def test_one_table_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    table = results_by_condition([row("clean", metric, 0.25, 60) for metric in VARIANTS])
+    assert len([line for line in table.splitlines() if "0.2500" in line]) == 1

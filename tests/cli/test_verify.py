@@ -257,6 +257,10 @@ def test_a_file_that_is_gone_is_found(verify: Verify, attacked: Path, what: str)
     result = verify(attacked)
     assert result.code == 1
     assert str(path) in result.err
+    assert "its digest or its stamp differs" in result.err
+    if what == "records":
+        path.unlink()
+        assert "found no file" in verify(attacked).err
 
 
 def test_another_model_or_other_data_verify_nothing(robustkit: Any, attacked: Path, small: Any, tmp_path: Path) -> None:

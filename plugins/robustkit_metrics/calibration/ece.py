@@ -151,5 +151,6 @@ def few_note(n: int, bins: int, chance: float | None) -> str:
     """Return why there are too few samples for so many bins; empty where there are enough."""
     if n >= FEWEST * bins:
         return ""
-    much = "" if chance is None else f", here by about {chance:.3f} for a calibrated model"
-    return f"{n} samples in {bins} bins: biased upward{much}; take fewer bins or more samples"
+    # No number that differs from cell to cell: equal notes are shown as one.
+    much = "" if chance is None else ", for a calibrated model by about its chance"
+    return f"fewer than {FEWEST} samples for each of {bins} bins: biased upward{much}; take fewer bins or more samples"

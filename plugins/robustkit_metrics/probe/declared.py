@@ -13,7 +13,7 @@ _CONVEX = (
 METRICS = (
     robustkit.Metric(
         name="linear-probe",
-        summary="how much of the labels a linear classifier of clean features reads off each layer, clean and degraded",
+        summary="how much of the labels a linear classifier of its features reads off each layer, clean and degraded",
         target="robustkit_metrics.probe.linear_probe:LinearProbe",
         params=LinearProbeParams,
         higher_is_better=True,

@@ -13,6 +13,9 @@ from robustkit.analysis.comparison.worst_case import WorstCase
 CLEAN = "clean"
 MEAN = "mean"
 
+NO_ACCURACY = "accuracy was not measured: the same command with --resume and -m default added measures it"
+"""What is said of runs with other metrics alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -156,6 +159,11 @@ class Comparison:
     teams: tuple[Team, ...] = ()
     seeds: Mapping[str, frozenset[int]] = field(default_factory=dict)
     worst_cases: Mapping[tuple[str, str], WorstCase] = field(default_factory=dict)
+
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether any model has an accuracy under any condition."""
+        return any(measured.value is not None for measured in self.accuracy.values())
 
     def of(self, subject: Subject, scope: str) -> Measured:
         """Return the accuracy of a subject; undefined where it was not measured."""

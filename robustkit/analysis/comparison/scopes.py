@@ -34,6 +34,9 @@ def share_conditions(
         else:
             seeds[text] = common or union
             fewer += [condition] if common and common != union else []
+        if not having:
+            # No accuracy of any model: there is nothing that a mean leaves out.
+            continue
         complete = len(having) == len(members) and (bool(common) or not condition.stochastic)
         (shared if complete else lone).append(text)
     return seeds, shared, _notes([conditions[text] for text in lone], fewer)

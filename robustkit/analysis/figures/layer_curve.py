@@ -28,11 +28,13 @@ class LayerMeasure:
         name: for the vertical axis, which all measures of this name share.
         layers: by layer, the metric with its part.
         telling: what panel titles say of it beside its name.
+        better: which end of the scale is the goal.
     """
 
     name: str
     layers: Mapping[str, str]
     telling: tuple[str, ...] = ()
+    better: Better = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,8 @@ class LayerFigure:
         missing: why there is no figure, where there are no numbers.
         bounds: the ends of the scale, of numbers that lie between them.
         unit: how numbers are printed.
-        better: which end of the scale is the goal.
         clean: whether there are numbers of clean inputs, at severity 0.
+        chance: whether what chance alone gives is drawn.
     """
 
     id: str
@@ -56,8 +58,8 @@ class LayerFigure:
     missing: str
     bounds: tuple[float, float]
     unit: Literal["", "%"] = ""
-    better: Better = ""
     clean: bool = False
+    chance: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +80,19 @@ def layer_figure(
     chosen = [
         (content, series)
         for content in _contents(comparison, figure, measures)
-        if (series := _series(comparison, content, styles))
+        if (series := _series(comparison, figure, content, styles))
     ]
     if not chosen:
         return Omission(figure=figure.id, reason=figure.missing)
     axes = {
-        name: _axis(figure, name, [series for content, series in chosen if content.measure.name == name])
-        for name in dict.fromkeys(content.measure.name for content, _ in chosen)
+        name: _axis(figure, measure, [series for content, series in chosen if content.measure.name == name])
+        for name, measure in {content.measure.name: content.measure for content, _ in chosen}.items()
     }
     return FigureSpec(
         id=figure.id,
         kind=figure.id,
         title=figure.title,
-        caption=_caption(comparison, figure, [content for content, _ in chosen]),
+        caption=_caption(comparison, figure, chosen),
         panels=tuple(_panel(content, series, axes[content.measure.name]) for content, series in chosen),
     )
 
@@ -126,12 +128,12 @@ def _levels(families: Sequence[Family], *, clean: bool) -> tuple[float, ...]:
     return tuple(sorted(shared | ({0.0} if clean else set())))
 
 
-def _axis(figure: LayerFigure, name: str, drawn: Iterable[Sequence[Series]]) -> Axis:
+def _axis(figure: LayerFigure, measure: LayerMeasure, drawn: Iterable[Sequence[Series]]) -> Axis:
     points = [point for series in drawn for each in series for point in each.points]
     inside = all(figure.bounds[0] <= point.y <= figure.bounds[1] for point in points)
-    ends = [end for point in points for end in (point.y, point.y_low, point.y_high)]
+    ends = [end for point in points for end in (point.y, point.y_low, point.y_high, point.chance)]
     low, high = limits(ends, bounds=figure.bounds if inside else None)
-    return Axis(label=name, low=low, high=high, unit=figure.unit, better=figure.better)
+    return Axis(label=measure.name, low=low, high=high, unit=figure.unit, better=measure.better)
 
 
 def _panel(content: _Content, series: tuple[Series, ...], y: Axis) -> Panel:
@@ -148,17 +150,19 @@ def _panel(content: _Content, series: tuple[Series, ...], y: Axis) -> Panel:
     )
 
 
-def _series(comparison: Comparison, content: _Content, styles: Mapping[str, int]) -> tuple[Series, ...]:
+def _series(
+    comparison: Comparison, figure: LayerFigure, content: _Content, styles: Mapping[str, int]
+) -> tuple[Series, ...]:
     found = []
     for layer, metric in content.measure.layers.items():
-        points = [_point(comparison, content, metric, level) for level in content.levels]
+        points = [_point(comparison, figure, content, metric, level) for level in content.levels]
         known = tuple(point for point in points if point is not None)
         if any(point.x > 0 for point in known):
             found.append(Series(name=layer, style=styles[layer], points=known))
     return tuple(found)
 
 
-def _point(comparison: Comparison, content: _Content, metric: str, level: float) -> Point | None:
+def _point(comparison: Comparison, figure: LayerFigure, content: _Content, metric: str, level: float) -> Point | None:
     conditions = [each.text for family in content.families for each in family if each.strength == level] or [CLEAN]
     measured = [comparison.metric(content.subject, text, metric) for text in conditions]
     values = [each.value for each in measured if each.value is not None]
@@ -166,12 +170,26 @@ def _point(comparison: Comparison, content: _Content, metric: str, level: float)
         return None
     # A mean over perturbations rests on the same samples throughout, so the single intervals do not add up.
     only = measured[0] if len(measured) == 1 else Measured(value=None)
-    mean = float(np.mean(values))
-    label = f"{metric} under {' + '.join(conditions)}"
-    return Point(x=level, y=mean, y_low=only.low, y_high=only.high, label=label, n=measured[0].n)
+    chances = [each.chance for each in measured if each.chance is not None]
+    chance = float(np.mean(chances)) if figure.chance and len(chances) == len(measured) else None
+    doubtful = any(each.unreliable for each in measured)
+    said = [f"chance {chance:.3g}"] if chance is not None else []
+    said += ["unreliable"] if doubtful else []
+    return Point(
+        x=level,
+        y=float(np.mean(values)),
+        y_low=only.low,
+        y_high=only.high,
+        label="; ".join([f"{metric} under {' + '.join(conditions)}", *said]),
+        n=measured[0].n,
+        doubtful=doubtful,
+        chance=chance,
+    )
 
 
-def _caption(comparison: Comparison, figure: LayerFigure, contents: Sequence[_Content]) -> str:
+def _caption(comparison: Comparison, figure: LayerFigure, drawn: Sequence[tuple[_Content, tuple[Series, ...]]]) -> str:
+    contents = [content for content, _ in drawn]
+    points = [point for _, series in drawn for each in series for point in each.points]
     metrics = {metric for content in contents for metric in content.measure.layers.values()}
     single = [content.families[0] for content in contents if len(content.families) == 1]
     shown = [
@@ -185,4 +203,7 @@ def _caption(comparison: Comparison, figure: LayerFigure, contents: Sequence[_Co
         else "Means over perturbations; no intervals are given."
     )
     named = dict.fromkeys(m.partition("@")[0] for content in contents for m in content.measure.layers.values())
-    return f"{figure.caption} {describe_data(comparison)} {intervals} {describe_metrics(comparison, named)}"
+    parts = [figure.caption]
+    parts += ["Thin dotted lines: what chance alone gives."] if any(p.chance is not None for p in points) else []
+    parts += ["Hollow markers: unreliable, the notes say why."] if any(point.doubtful for point in points) else []
+    return " ".join([*parts, describe_data(comparison), intervals, describe_metrics(comparison, named)])

@@ -15,8 +15,8 @@ _FIGURE = LayerFigure(
     missing="layers were not probed under a perturbation: evaluate with -m linear-probe",
     bounds=(0.0, 1.0),
     unit="%",
-    better="higher",
     clean=True,
+    chance=True,
 )
 
 
@@ -33,6 +33,8 @@ def _measures(comparison: Comparison) -> dict[str, LayerMeasure]:
         if whole in found:
             found[whole][layer] = metric
     return {
-        whole: LayerMeasure(name="probe accuracy", layers=layers, telling=tell_parameters(whole, ("layers",)))
+        whole: LayerMeasure(
+            name="probe accuracy", layers=layers, telling=tell_parameters(whole, ("layers",)), better="higher"
+        )
         for whole, layers in found.items()
     }

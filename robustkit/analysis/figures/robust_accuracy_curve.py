@@ -99,8 +99,19 @@ def _panel(
     if series:
         strengths = sorted({point.x for each in series for point in each.points})
         low, high = limits(strengths, air=0.05, least=1e-6)
-        x = Axis(label=f"eps ({condition.norm})", low=low, high=high, ticks=tuple(strengths))
+        unit = "/255" if all(_is_grey_level(strength) for strength in strengths if strength) else ""
+        x = Axis(label=f"eps ({condition.norm})", low=low, high=high, unit=unit, ticks=tuple(strengths))
         yield Panel(title=title, kind="line", x=x, y=x, series=series, condition=about)
+
+
+def _is_grey_level(eps: float) -> bool:
+    """Return whether an eps is a whole number of grey levels, or half a one, and written as such.
+
+    >>> _is_grey_level(8 / 255), _is_grey_level(0.3), _is_grey_level(1.0)
+    (True, False, False)
+    """
+    # 0.1 is 25.5 of them, but nobody writes it so.
+    return eps < 1 and len(repr(eps)) > 8 and abs(510 * eps - round(510 * eps)) < 1e-6
 
 
 def _line(comparison: Comparison, subject: Subject, measurements: Measurements) -> Series | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustkit.analysis.captions import describe_data, describe_intervals
-from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured, Subject
+from robustkit.analysis.comparison.comparison import CLEAN, NO_ACCURACY, Comparison, Measured, Subject
 from robustkit.analysis.comparison.conditions import Condition
 from robustkit.analysis.figures.axes import limits
 from robustkit.analysis.specs import Axis, FigureSpec, Omission, Panel, Point, Series
@@ -19,7 +19,9 @@ def severity_figure(comparison: Comparison) -> FigureSpec | Omission:
     families = list(comparison.families("perturbation").values())
     chosen = [(family, series) for family in families if (series := _series(comparison, family))]
     if not chosen:
-        return Omission(figure="severity", reason="there is no perturbation to draw: evaluate with -p")
+        missing = comparison.families() and not comparison.has_accuracy
+        reason = NO_ACCURACY if missing else "there is no perturbation to draw: evaluate with -p"
+        return Omission(figure="severity", reason=reason)
     drawn = [point for _, series in chosen for each in series for point in each.points]
     low, high = limits([end for p in drawn for end in (p.y, p.y_low, p.y_high)], bounds=(0.0, 1.0), air=0.04)
     y = Axis(label="accuracy", low=low, high=high, unit="%", better="higher")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from robustkit.analysis.captions import describe_data, describe_metrics
@@ -17,6 +17,9 @@ KIND = "layers"
 TOLD = ("measure", "layers", "reference-layers", "against", "pairs", "reference")
 """Parameters that the axes and their names tell."""
 
+_DISTANCES = ("procrustes-angle", "procrustes-d2", "gulp")
+"""Measures that are 0 for equal features, and larger the less similar they are."""
+
 Pairs = Mapping[tuple[str, str], tuple[str, Measured]]
 """By two layers, the metric's name with its part, and what was measured."""
 
@@ -30,6 +33,24 @@ class Matrix:
     metric: str
     measure: str
     pairs: Pairs
+
+
+def measure_name(measure: str) -> str:
+    """Return the name of a measure for an axis: of a distance, that it is one.
+
+    >>> measure_name("cka"), measure_name("gulp")
+    ('cka', 'gulp (distance)')
+    """
+    return f"{measure} (distance)" if measure in _DISTANCES else measure
+
+
+def reference_of(whole: str) -> str:
+    """Return the second model that a metric compares with, or nothing.
+
+    >>> reference_of('metrics/similarity:reference="a,b"'), reference_of("metrics/similarity")
+    ('a,b', '')
+    """
+    return split_canonical(whole)[1].get("reference", "").strip('"')
 
 
 def is_pair(metric: str) -> bool:
@@ -52,21 +73,40 @@ def layers_figure(comparison: Comparison) -> FigureSpec | Omission:
         reason = "all pairs of layers were not compared: evaluate with -m similarity:against=layers, or pairs=all"
         return Omission(figure=KIND, reason=reason)
     drawn = found[:MOST_PANELS]
+    titles = _titles(comparison, drawn)
     scales = {measure: _scale(measure, drawn) for measure in dict.fromkeys(each.measure for each in drawn)}
     return FigureSpec(
         id="layers",
         kind=KIND,
         title="Similarity of all pairs of layers",
         caption=_caption(comparison, drawn, len(found) - len(drawn)),
-        panels=tuple(_panel(comparison, each, scales[each.measure]) for each in drawn),
+        panels=tuple(
+            _panel(comparison, each, title, scales[each.measure]) for each, title in zip(drawn, titles, strict=True)
+        ),
     )
+
+
+def _titles(comparison: Comparison, drawn: list[Matrix]) -> list[str]:
+    """Return a title for each panel, with what its axes tell where titles would be the same."""
+    short = [_title(comparison, each, TOLD) for each in drawn]
+    return [
+        _title(comparison, each, ("measure", "layers", "reference-layers")) if short.count(title) > 1 else title
+        for each, title in zip(drawn, short, strict=True)
+    ]
+
+
+def _title(comparison: Comparison, matrix: Matrix, but: Collection[str]) -> str:
+    about = f"{matrix.subject}: {comparison.conditions[matrix.condition].name}"
+    return ", ".join([about, measure_name(matrix.measure), *tell_parameters(matrix.metric, but)])
 
 
 def _matrices(comparison: Comparison) -> Iterator[Matrix]:
     together: dict[tuple[str, str, str, str], dict[tuple[str, str], tuple[str, Measured]]] = {}
+    models = {each.name: each.models for each in comparison.subjects}
     for (subject, condition, metric), measured in comparison.metrics.items():
-        if is_pair(metric):
-            whole, _, part = metric.partition("@")
+        whole, _, part = metric.partition("@")
+        # The reference has itself as its reference, too.
+        if is_pair(metric) and models[subject] != (reference_of(whole),):
             measure, _, layers = part.partition("/")
             first, _, second = layers.partition("~")
             pairs = together.setdefault((subject, condition, whole, measure), {})
@@ -82,12 +122,11 @@ def _mirrored(pairs: Pairs) -> Pairs:
     return {**pairs, **missing} if once else pairs
 
 
-def _panel(comparison: Comparison, matrix: Matrix, scale: Axis) -> Panel:
+def _panel(comparison: Comparison, matrix: Matrix, title: str, scale: Axis) -> Panel:
     rows, columns = (tuple(dict.fromkeys(pair[side] for pair in matrix.pairs)) for side in (0, 1))
-    condition = comparison.conditions[matrix.condition]
-    first, second = _sides(matrix.metric, condition.kind)
+    first, second = _sides(matrix.metric, comparison.conditions[matrix.condition].kind)
     return Panel(
-        title=", ".join([f"{matrix.subject}: {condition.name}", matrix.measure, *tell_parameters(matrix.metric, TOLD)]),
+        title=title,
         kind="heatmap",
         x=Axis(label=second, low=-0.5, high=len(columns) - 0.5, names=columns),
         y=Axis(label=first, low=-0.5, high=len(rows) - 0.5, names=rows),
@@ -121,11 +160,10 @@ def _points(matrix: Matrix, row: str, place: int, columns: tuple[str, ...]) -> t
 
 def _sides(metric: str, kind: str) -> tuple[str, str]:
     """Return what the rows and the columns are."""
-    _, params = split_canonical(metric)
-    reference = params.get("reference", "").strip('"')
+    reference = reference_of(metric.partition("@")[0])
     if reference:
         return "layer", f"layer of {reference}"
-    if params.get("against") == "layers":
+    if split_canonical(metric)[1].get("against") == "layers":
         return "layer", "layer"
     return f"layer, {'attacked' if kind == 'attack' else 'clean' if kind == 'clean' else 'perturbed'}", "layer, clean"
 

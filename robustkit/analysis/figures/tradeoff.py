@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from robustkit.analysis.captions import describe_attacks, describe_data, describe_front, describe_intervals
-from robustkit.analysis.comparison.comparison import CLEAN, MEAN, Comparison, Scope
+from robustkit.analysis.comparison.comparison import CLEAN, MEAN, NO_ACCURACY, Comparison, Scope
 from robustkit.analysis.comparison.conditions import by_family
 from robustkit.analysis.figures.axes import share_axis
 from robustkit.analysis.figures.plane import plane
@@ -36,8 +36,10 @@ def tradeoff_figure(comparison: Comparison) -> FigureSpec | Omission:
 def _why_not(comparison: Comparison) -> str:
     if not {condition.kind for condition in comparison.conditions.values()} - {"clean"}:
         return "there is no perturbation and no attack to draw: evaluate with -p or -a"
+    if not comparison.has_accuracy:
+        return NO_ACCURACY
     if not any(comparison.of(subject, CLEAN).value is not None for subject in comparison.subjects):
-        return "there is no clean accuracy: evaluate with -m accuracy"
+        return "there is no clean accuracy"
     return "no perturbation and no attack was measured for all models"
 
 

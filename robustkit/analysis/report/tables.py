@@ -105,8 +105,11 @@ def rank(columns: Sequence[TableColumn], rows: Sequence[Row]) -> tuple[Row, ...]
     return tuple(tuple(row) for row in marked)
 
 
-def conditions_table(comparison: Comparison) -> TableSpec:
-    """Return every model under every condition, one column a metric; averaged over seeds of perturbations."""
+def conditions_table(comparison: Comparison) -> TableSpec | None:
+    """Return every model under every condition, one column a metric; averaged over seeds of perturbations.
+
+    None where no metric without parts has a value.
+    """
     metrics = list(dict.fromkeys(metric for _, _, metric in comparison.metrics if "@" not in metric))
     forms = [_form(metric) for metric in metrics]
     rows = []
@@ -117,6 +120,8 @@ def conditions_table(comparison: Comparison) -> TableSpec:
                 strength = TableCell(value=condition.strength)
                 named = TableCell(text=condition.name, full=condition.text)
                 rows.append((TableCell(text=subject.name), named, strength, *(number(each) for each in measured)))
+    if not rows:
+        return None
     shown = [measured for (_, _, metric), measured in comparison.metrics.items() if "@" not in metric]
     return TableSpec(
         id="conditions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustkit.analysis.captions import UPPER_BOUND
-from robustkit.analysis.comparison.comparison import Comparison, Difference, Measured, Subject
+from robustkit.analysis.comparison.comparison import NO_ACCURACY, Comparison, Difference, Measured, Subject
 from robustkit.analysis.report.trust import TrustSaid
 from robustkit.analysis.specs import FigureSpec, Finding, Panel
 
@@ -31,6 +31,8 @@ def verdict(comparison: Comparison, tradeoff: FigureSpec | None, trust: TrustSai
     found += [_about(comparison, scope) for scope in scopes]
     if tradeoff and len(comparison.subjects) > 1:
         found.append(_fronts(tradeoff.panels))
+    if not comparison.has_accuracy:
+        found.append(Finding(about="accuracy", text=f"{NO_ACCURACY[0].upper()}{NO_ACCURACY[1:]}."))
     trust = trust or TrustSaid()
     doubts = [Finding(about="caution", text=text, kind="caution") for text in trust.doubts]
     return (*_alerts(comparison, trust), *found, *doubts, *_cautions(comparison))

@@ -153,9 +153,13 @@ def test_the_largest_gap_has_no_formula_for_its_bias(records):
 def test_few_samples_for_the_bins_are_said_to_be_few(records):
     few, enough = Ece(EceParams())(calibrated(149)), Ece(EceParams())(calibrated(150))
     assert (few.status, enough.status) == ("unreliable", "ok")
-    assert "149 samples in 15 bins: biased upward, here by about 0.0" in few.note
+    assert "10 samples for each of 15 bins: biased upward, for a calibrated model by about its chance;" in few.note
+    other = Ece(EceParams())(calibrated(60, seed=1))
+    assert (other.note, other.chance != few.chance) == (few.note, True), "equal notes are shown as one"
     assert enough.note == ""
-    assert Ece(EceParams(norm="max"))(records).note.startswith("6 samples in 15 bins: biased upward; take")
+    assert Ece(EceParams(norm="max"))(records).note.startswith(
+        "fewer than 10 samples for each of 15 bins: biased upward; "
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from robustkit import ConfigError, FigureSpec, Point, Report, Series, spec_from_json
+from robustkit import Axis, ConfigError, FigureSpec, Point, Report, Series, spec_from_json
 from robustkit.analysis.comparison.comparison import Comparison
 from robustkit.analysis.report.load import FIGURES
-from robustkit_reports.drawing import draw_figure
+from robustkit_reports.drawing import draw_figure, title_lines
 from robustkit_reports.figures import Figures, plotted_numbers, render
 from robustkit_reports.glyphs import legible
 from robustkit_reports.inline_svg import SCREEN, panel_svgs
@@ -371,3 +371,59 @@ def test_a_heat_map_on_a_page_says_what_each_cell_is(comparison: Comparison) -> 
     rows = list(csv.DictReader(io.StringIO(plotted_numbers(heat(comparison)))))
     assert {row["value"] for row in rows} == {"0.1"}
     assert len(rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("title", "letters", "expected"),
+    [
+        # A name that just fits leaves no sign over for the next line.
+        ("fashion-cnn-seed2: gaussian-noise", 17, ["fashion-", "cnn-seed2:", "gaussian-noise"]),
+        ("net: gaussian-noise, severity 1, cka", 32, ["net: gaussian-noise,", "severity 1, cka"]),
+        ("short", 12, ["short"]),
+        ("abcdefghijklmnop", 12, ["abcdefghijkl", "mnop"]),
+        ("one two three four five six", 5, ["one", "two", "three", "four …"]),
+    ],
+)
+def test_lines_of_a_title_are_about_as_long_and_begin_with_no_sign(
+    title: str, letters: int, expected: list[str]
+) -> None:
+    assert title_lines(title, letters) == expected
+
+
+def test_the_panels_of_a_row_name_their_axis_all_or_none(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    for count, named in ((7, [True] * 7), (8, [False] * 4 + [True] * 4)):
+        panels = tuple(replace(spec.panels[0], title=str(number)) for number in range(count))
+        with paper_style():
+            figure = draw_figure(replace(spec, panels=panels), 6.75)
+        assert [bool(axes.get_xlabel()) for axes in figure.axes] == named
+
+
+def test_an_unreliable_point_is_hollow_and_chance_is_a_line(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    panel = spec.panels[0]
+    points = tuple(replace(point, doubtful=not at, chance=0.1) for at, point in enumerate(panel.series[0].points))
+    changed_panel = replace(panel, series=(replace(panel.series[0], points=points),))
+    with paper_style():
+        (axes,) = draw_figure(replace(spec, panels=(changed_panel,)), 3.25).axes
+    by_id = {line.get_gid(): line for line in axes.lines}
+    assert [by_id[f"p0-s0-i{at}"].get_markerfacecolor() == "#ffffff" for at in (0, 1)] == [True, False]
+    assert set(by_id["p0-s0-c0"].get_ydata()) == {0.1}
+
+
+def test_eps_is_printed_in_grey_levels(report: Report) -> None:
+    spec = report.studies[0].figures[1]
+    x = Axis(label="eps (linf)", low=0.0, high=9 / 255, unit="/255", ticks=(0.0, 2 / 255, 8 / 255))
+    with paper_style():
+        (axes,) = draw_figure(replace(spec, panels=(replace(spec.panels[0], x=x),)), 3.25).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2/255", "8/255"]
+    assert axes.get_xlabel() == "eps (linf)"
+
+
+def test_names_of_axes_of_many_heat_maps_are_inside(comparison: Comparison) -> None:
+    spec = heat(comparison)
+    many = replace(spec, panels=(spec.panels[0],) * 8)
+    with paper_style():
+        figure = draw_figure(many, 6.75)
+        tight = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+    assert (tight.x0 >= -0.01, tight.x1 <= 6.76) == (True, True)

@@ -376,3 +376,49 @@ def test_the_command_line_knows_every_figure() -> None:
     from robustkit.cli.plot import FIGURES as NAMES
 
     assert set(NAMES) == set(FIGURES)
+
+
+def test_probes_show_chance_and_what_is_unreliable(make_run: Any) -> None:
+    rows = [
+        row("m", "metrics/linear-probe@conv", 0.5) | {"chance": 0.1, "status": "ok"},
+        row("m", "metrics/linear-probe@conv", 0.4, "c/f:severity=1") | {"chance": 0.2, "status": "unreliable"},
+    ]
+    figure = drawn(probe_figure, make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows))
+    points = figure.panels[0].series[0].points
+    assert [(point.chance, point.doubtful) for point in points] == [(0.1, False), (0.2, True)]
+    assert points[1].label.endswith("; chance 0.2; unreliable")
+    assert figure.panels[0].y.low < 0.1
+    assert "dotted lines: what chance alone gives" in figure.caption
+    assert "Hollow markers: unreliable" in figure.caption
+
+
+def test_a_distance_is_called_one(make_run: Any) -> None:
+    rows = [row("m", f"metrics/similarity@{name}/conv", 0.1, "c/f:severity=1") for name in ("procrustes-angle", "cka")]
+    panels = drawn(cka_figure, make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows)).panels
+    assert {panel.y.label for panel in panels} == {"procrustes-angle (distance)", "cka"}
+
+
+def test_similarity_to_another_model_by_layer_is_said_not_to_be_drawn(make_run: Any) -> None:
+    rows = [row("m", "metrics/similarity:reference=x@cka/conv", 0.1, "c/f:severity=1")]
+    run = make_run({"m": {"clean": FULL, "c/f:severity=1": HALF}}, rows=rows)
+    assert "(similarity:reference=x) is not drawn: the table of metrics with parts" in omitted(cka_figure, run)
+
+
+def test_a_reference_has_no_matrix_against_itself(make_run: Any) -> None:
+    rows = matrix_rows("reference=x,pairs=all", "cka/a~u")
+    run = make_run({"m": {"clean": FULL}, "x": {"clean": FULL}}, rows=[*rows, *({**e, "model": "x"} for e in rows)])
+    assert [panel.title for panel in drawn(layers_figure, run).panels] == ["m: clean, cka"]
+
+
+def test_matrices_of_the_same_condition_are_told_apart(make_run: Any) -> None:
+    rows = [*matrix_rows("against=layers", "cka/a~b"), *matrix_rows("pairs=all", "cka/a~b cka/b~a")]
+    titles = [panel.title for panel in drawn(layers_figure, make_run({"m": {"clean": FULL}}, rows=rows)).panels]
+    assert titles == ["m: clean, cka, against layers", "m: clean, cka, pairs all"]
+
+
+@pytest.mark.parametrize(("eps", "unit"), [("2/255", "/255"), ("0.1", "")])
+def test_eps_is_in_grey_levels_where_it_was_given_so(make_run: Any, eps: str, unit: str) -> None:
+    metric, attack = "metrics/robust-accuracy-curve", "a/fab:eps=0.5"
+    rows = [row("m", f"{metric}@{part}", 0.5, attack) for part in (eps, "8/255")][: 2 if unit else 1]
+    (panel,) = drawn(robust_accuracy_figure, make_run({"m": {"clean": FULL, attack: HALF}}, rows=rows)).panels
+    assert panel.x.unit == unit

@@ -156,6 +156,19 @@ def test_a_run_without_accuracy_has_its_other_metrics(make_run: Any) -> None:
     assert "no perturbation" in next(each.reason for each in study.omitted if each.figure == "tradeoff")
 
 
+def test_a_run_of_metrics_with_parts_alone_says_that_accuracy_is_missing(make_run: Any) -> None:
+    run = make_run({"a": {"clean": HALF, "c/f:severity=1": NONE}})
+    rows = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps([{**row, "metric": "metrics/rank@conv"} for row in rows]))
+    study = only(load_report(run))
+    assert [table.id for table in study.tables] == ["parts"], "no table is without rows"
+    assert study.notes == ()
+    assert said(study)["accuracy"].startswith("Accuracy was not measured: ")
+    reasons = {each.figure: each.reason for each in study.omitted}
+    assert all("accuracy was not measured" in reasons[figure] for figure in ("tradeoff", "severity"))
+    assert "-m default" in reasons["tradeoff"]
+
+
 def test_runs_on_other_data_get_figures_of_their_own(make_run: Any) -> None:
     runs = [make_run({"m": {"clean": HALF[:n], "a/pgd:eps=0.1": NONE[:n]}}, name=f"n{n}") for n in (10, 20)]
     report = load_report(*runs)
