@@ -140,6 +140,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         (commands / name).chmod(0o755)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
     env |= {"PATH": f"{commands}{os.pathsep}{env['PATH']}", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # The page shows tables as wide as they are where no terminal says how wide it is.
+    env.pop("COLUMNS", None)
     # A file that changes twice in a second would be taken for its first version.
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     work = tmp_path / "work"
