@@ -11,10 +11,11 @@ each side returns is judged here, in norm, bounds and by a fresh forward pass. T
 seconds are timed several times, taking turns, and the median counts. Passes are counted by hooks in a run of their own.
 
 `Jaccard` is that of the images broken with those that robustkit breaks, `itself` that of a side with itself under
-another seed: no two sets can be expected to be more alike than that. `ratio` is the peer's time over robustkit's, and
-`limit` the same of the passes alone, a backward pass weighed by what it costs on this model: what is spared by samples
-that drop out. No attack that asks the model as often can be faster than its limit, but for a peer's own overhead. Where
-the limit is below what is wanted, a share of it is.
+another seed: no two sets can be expected to be more alike than that, and where 25 images are broken, one is 4 %. What is
+broken sample by sample, tests/parity/attacks compares over several seeds. `ratio` is the peer's time over robustkit's,
+and `limit` the same of the passes alone, a backward pass weighed by what it costs on this model: what is spared by
+samples that drop out. No attack that asks the model as often can be faster than its limit, but for a peer's own
+overhead. Where the limit is below what is wanted, a share of it is.
 
 Needs foolbox, torchattacks and pyautoattack (`pip install 'robustkit[peers]'`), and for `provable` the checkpoint
 `fashion_mnist_provable.pth` (locuslab/convex_adversarial) and Fashion-MNIST in the folder that --shared names.
@@ -74,14 +75,12 @@ class Duel:
         peers: by name, the same attack.
         rounds: how often it is timed.
         ratio: by how much robustkit has to be faster than the fastest peer; None where nothing is claimed.
-        overlap: the least Jaccard index with the peers' broken sets.
     """
 
     own: str
     peers: dict[str, Attack]
     rounds: int = 1
     ratio: float | None = None
-    overlap: float = 0.97
 
 
 STEPS = 20
@@ -119,7 +118,6 @@ def duels() -> dict[str, Duel]:
         "square": Duel(
             own="square:queries=5000",
             peers={"torchattacks": torchattacks("Square", n_queries=5000), "autoattack": reference("square")},
-            overlap=0.9,
         ),
         "standard": Duel(own="standard", peers={"autoattack": reference("standard")}, ratio=1.5),
     }
@@ -168,7 +166,7 @@ class Found:
 def compare(name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, host: Host, *, claimed: bool) -> bool:
     """Print one attack's lines; return whether what is claimed holds."""
     sides = measure({OWN: own_attack(duel.own, threat_model, host), **duel.peers}, duel.rounds, problem, threat_model)
-    own, weight, fine = sides[OWN], backward_cost(problem), True
+    own, weight = sides[OWN], backward_cost(problem)
 
     def cost(passes: tuple[float, float]) -> float:
         return passes[0] + weight * passes[1]
@@ -188,18 +186,18 @@ def compare(name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, 
             f"{found.seconds / own.seconds:>8.2f}{cost(found.passes) / cost(own.passes):>8.2f}",
             flush=True,
         )
-        # A set that holds the peer's is not held against it: to be stronger is fine.
-        fine &= only == 0 or overlap >= min(duel.overlap, itself) or not claimed
     peers = [found for side, found in sides.items() if side != OWN]
     fastest = min(found.seconds for found in peers) / own.seconds
     limit = min(cost(found.passes) for found in peers) / cost(own.passes)
     weaker = max(int(found.broken.sum()) for found in peers) - int(own.broken.sum())
     print(f"{name}: {max(weaker, 0)} images weaker than the strongest peer; {fastest:.2f} times as fast as the fastest")
-    wanted = duel.ratio or 0
+    if duel.ratio is None or not claimed:
+        return True
+    wanted = duel.ratio
     if limit < wanted:
         print(f"{name}: {wanted} times is beyond what the passes allow, {limit:.2f}")
         wanted = NEAR * limit
-    return not claimed or (fine and weaker <= max(1, 0.005 * problem.asked) and fastest >= wanted)
+    return weaker <= max(1, 0.005 * problem.asked) and fastest >= wanted
 
 
 def measure(attacks: dict[str, Attack], rounds: int, problem: Problem, threat_model: ThreatModel) -> dict[str, Found]:
