@@ -96,8 +96,8 @@ if TYPE_CHECKING:
     "--fail-under",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Exit with 1 if any row of the metric, or of METRIC@PART, is below or undefined, or if there is none. A metric with "
-    "parts is held to it in each. Repeatable.",
+    help="Exit with 1 if any row of the metric, or of METRIC@PART, is below or undefined, or if there is none. A "
+    "metric with parts is held to it in each. Repeatable.",
 )
 @click.option(
     "--trust-samples",
