@@ -79,16 +79,20 @@ def seed_difference(first: Array, second: Array) -> SeedDifference:
             f"expected (seeds, samples), got shapes {first.shape} and {second.shape}", "give one cell at a time"
         )
     n = first.shape[1]
-    of_seeds = [float(each.mean(axis=1).var(ddof=1)) / len(each) for each in (first, second)]
-    of_samples = float((second.mean(axis=0) - first.mean(axis=0)).var(ddof=1)) / n
+    with np.errstate(over="ignore", invalid="ignore"):
+        of_seeds = [float(each.mean(axis=1).var(ddof=1)) / len(each) for each in (first, second)]
+        of_samples = float((second.mean(axis=0) - first.mean(axis=0)).var(ddof=1)) / n
     total = sum(of_seeds) + of_samples
+    if not np.isfinite(total):
+        raise DataError(f"expected results with a finite variance, got {total}", "give them in a larger unit")
     parts = [(part, len(each) - 1) for part, each in zip(of_seeds, (first, second), strict=True)]
-    below = sum(part**2 / freedom for part, freedom in [*parts, (of_samples, n - 1)])
+    # Shares of the sum, as their squares neither over- nor underflow.
+    below = sum((part / total) ** 2 / freedom for part, freedom in [*parts, (of_samples, n - 1)]) if total else 0.0
     return SeedDifference(
         value=float(second.mean() - first.mean()),
         seeds=sum(of_seeds),
         samples=of_samples,
-        freedom=total**2 / below if below else float(n - 1),
+        freedom=1 / below if below else float(n - 1),
     )
 
 

@@ -69,6 +69,7 @@ def test_what_is_no_finite_number_is_refused(call, bad):
         lambda: sign_flip([[1.0]], flips=1.5),
         lambda: sign_flip([[1.0]], seed=-1),
         lambda: seed_difference(np.ones((2, 2, 2)), np.ones((2, 2, 2))),
+        lambda: seed_difference([[1e200, 0.0], [0.0, 3e200]], GOALS),
         lambda: hierarchical_draws([GOALS], resamples=0),
         lambda: hierarchical_draws([GOALS], seed=-1),
         lambda: square_and_add((0.1, 0.0), (0.1, 0.0, 0.2)),
@@ -123,3 +124,9 @@ def test_equivalence_does_not_depend_on_the_unit(scale):
 
 def test_ranks_of_signed_and_whole_numbers_are_correlated():
     assert rank_correlation(torch.tensor([[-3, 1, 2]]), torch.tensor([[1, 2, 3]])).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scale", [2.0**-400, 2.0**400])
+def test_degrees_of_freedom_do_not_depend_on_the_unit(scale):
+    first, second = np.random.default_rng(1).normal(size=(2, 3, 20))
+    assert seed_difference(first * scale, second * scale).freedom == seed_difference(first, second).freedom
