@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robustkit.cli.options import json_option
+from robustkit.cli.options import FiniteRange, json_option
 from robustkit.errors import ConfigError
 from robustkit.texts import printable
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN_A RUN_B…")
 @click.option(
     "--fail-on-regression",
-    type=click.FloatRange(min=0, max=1),
+    type=FiniteRange(min=0, max=1),
     metavar="X",
     help="Exit with 1 if an accuracy of B, under any condition or mean in the table, is lower than A's by more than X "
     "(0.01 is one point) and the rule below agrees; with 4 if none is, but conditions of A could not be compared.",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--equivalence-margin",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=FiniteRange(min=0, max=1, min_open=True),
     metavar="X",
     help="Say where A and B are equivalent: the 90 % interval of the difference lies within X (two one-sided tests at "
     "5 %). Choose X before you look.",
@@ -58,7 +58,7 @@ def command(runs: tuple[str, ...], as_json: bool, **options: Any) -> int:
     out = _out(options["out"], options["force"])
     from robustkit.analysis.paired.pair import compare_paired
     from robustkit.analysis.paired.plain import line_to_plain, pair_to_plain, pairs_to_csv
-    from robustkit.analysis.paired.regression import regressions
+    from robustkit.analysis.paired.regression import blind_note, regressions
 
     pairs = compare_paired(runs, options["equivalence_margin"])
     margin, rule = options["fail_on_regression"], options["regression_rule"]
@@ -81,7 +81,10 @@ def command(runs: tuple[str, ...], as_json: bool, **options: Any) -> int:
         from robustkit.cli.compare_table import comparison_text
 
         click.echo("\n".join(comparison_text(pair) for pair in pairs), nl=False)
-    _say(pairs, worse, margin, out)
+    blind = [] if margin is None else [blind_note(pair.lines, margin, rule) for pair in pairs]
+    _say(pairs, worse, margin, [note for note in blind if note])
+    if out is not None:
+        click.echo(f"robustkit: all differences are in {printable(str(out))}", err=True)
     return _code(pairs, worse, margin)
 
 
@@ -103,8 +106,8 @@ def _out(text: str | None, force: bool) -> Path | None:
     return path
 
 
-def _say(pairs: list[Pair], worse: list[list[Line]], margin: float | None, out: Path | None) -> None:
-    said = []
+def _say(pairs: list[Pair], worse: list[list[Line]], margin: float | None, blind: list[str]) -> None:
+    said = [f"note: {note}" for note in dict.fromkeys(blind)]
     for pair, found in zip(pairs, worse, strict=True):
         first, second = pair.first.label, pair.second.label
         said += [f"note: {note}" for note in pair.notes]
@@ -115,7 +118,6 @@ def _say(pairs: list[Pair], worse: list[list[Line]], margin: float | None, out: 
         if margin is not None and pair.missing:
             count = f"{len(pair.missing)} condition(s) of {first}"
             said.append(f"{count} could not be compared, so a regression there would not be seen")
-    said += [f"all differences are in {out}"] if out is not None else []
     for each in said:
         click.echo(f"robustkit: {printable(each)}", err=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robustkit.cli.eval_config import configure
-from robustkit.cli.gates import check_gates, missed_gates, read_gate
+from robustkit.cli.gates import check_gates, gate_text, missed_gates, read_gate
 from robustkit.cli.options import json_option, load_plugins, only_results_on_stdout, plugin_options
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ if TYPE_CHECKING:
     "--fail-under",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Exit with 1 if any row of the metric is below. Repeatable.",
+    help="Exit with 1 if any row of the metric, or of METRIC@PART, is below or undefined, or if there is none. A "
+    "metric with parts is held to it in each. Repeatable.",
 )
 @click.option(
     "--trust-samples",
@@ -201,8 +202,7 @@ def _print(done: Evaluation, missed: list[dict[str, Any]], distrusted: list[Chec
     if done.failures:
         click.echo(f"robustkit: tracebacks are in {done.folder.path / 'events.jsonl'}", err=True)
     for gate in missed:
-        text = f"{gate['metric']} is {gate['value']}, not {gate['least']:g} or more"
-        click.echo(f"robustkit: gate failed: {gate['model']} · {gate['condition']}: {text}", err=True)
+        click.echo(f"robustkit: gate failed: {gate_text(gate, done.rows)}", err=True)
 
 
 def _print_trust(checks: list[Check], distrusted: list[Check]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, redirect_stdout
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from robustkit.host import Host
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A number within a range. click's own lets NaN pass, which lies outside of every comparison."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"expected a number in the range {self._describe_range()}, got {value}", param, ctx)
+        return number
 
 
 def plugin_options(function: F) -> F:

@@ -76,9 +76,14 @@ def rank_correlation(utility: Tensor, sensitivity: Tensor) -> Tensor:
 
     Undefined where one of both is the same for all features (within float32 rounding).
 
+    Raises:
+        DataError: they are not (N, G) of one shape, there is no feature, or a number is not finite.
+
     >>> rank_correlation(torch.tensor([[0.5, 5.5, 4.5]]), torch.tensor([[1.0, 5**0.5, 1.0]])).round(decimals=6)
     tensor([0.8660], dtype=torch.float64)
     """
+    _check_shapes(utility, sensitivity)
+    _check_values(utility, sensitivity)
     ranks = [_over_ties(values, torch.arange(1.0, values.shape[1] + 1)) for values in (utility, sensitivity)]
     first, second = (rank - rank.mean(dim=1, keepdim=True) for rank in ranks)
     found = (first * second).sum(1) / (first.square().sum(1) * second.square().sum(1)).sqrt()
@@ -129,20 +134,29 @@ def weighted_sensitivity(utility: Tensor, sensitivity: Tensor) -> Tensor:
 
 
 def _check(utility: Tensor, sensitivity: Tensor, fraction: float) -> None:
-    if utility.ndim != 2 or utility.shape != sensitivity.shape or not 0 < fraction <= 1:
-        raise DataError(
-            f"expected utility and sensitivity as (N, G) and a fraction in (0, 1], got {tuple(utility.shape)}, "
-            f"{tuple(sensitivity.shape)} and {fraction}",
-            "both must be of the same features",
-        )
+    if not 0 < fraction <= 1:
+        raise DataError(f"expected a fraction in (0, 1], got {fraction}", "0.1 takes a tenth of the features")
+    _check_shapes(utility, sensitivity)
     if utility.shape[1] < 2:
         raise DataError(
             f"expected at least 2 features to compare, got {utility.shape[1]}", "take smaller ones, or a larger input"
         )
+    _check_values(utility, sensitivity, least=0)
+
+
+def _check_shapes(utility: Tensor, sensitivity: Tensor) -> None:
+    if utility.ndim != 2 or utility.shape != sensitivity.shape or not utility.shape[1]:
+        raise DataError(
+            f"expected utility and sensitivity as (N, G), got {tuple(utility.shape)} and {tuple(sensitivity.shape)}",
+            "both must be of the same features",
+        )
+
+
+def _check_values(utility: Tensor, sensitivity: Tensor, least: float = -torch.inf) -> None:
     for name, values in (("utility", utility), ("sensitivity", sensitivity)):
-        if not bool((values.isfinite() & (values >= 0)).all()):
+        if not bool((values.isfinite() & (values >= least)).all()):
             raise DataError(
-                f"expected {name} to be finite and 0 or above, got a value that is not",
+                f"expected {name} to be finite{' and 0 or above' if least == 0 else ''}, got a value that is not",
                 "look at the model's outputs; signed utility enters by its absolute value",
             )
 

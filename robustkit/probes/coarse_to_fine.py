@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robustkit.analysis.statistics.intervals import bootstrap_interval
 from robustkit.components import Estimate
-from robustkit.errors import ConfigError
+from robustkit.errors import ConfigError, DataError
 from robustkit.probes.collapse import collapse_estimates
 from robustkit.probes.folds import Labels
 from robustkit.probes.linear_probe import fit_linear_probe, linear_probe, share
@@ -180,7 +180,8 @@ def _beside(found: Estimate, chance: float, correct: NDArray[np.bool_], ceiling:
         found: NDArray[np.float64] = np.where(reached > 0, own / np.where(reached > 0, reached, 1.0), np.nan)
         return found
 
-    low, high = bootstrap_interval(ratio, n)
-    if not np.isfinite([low, high]).all():
+    try:
+        low, high = bootstrap_interval(ratio, n)
+    except DataError:
         return replace(found, ci_low=None, ci_high=None, interval="")
     return replace(found, ci_low=low, ci_high=high, interval="bootstrap")

@@ -48,6 +48,8 @@ def nothing_was_written(folder: Path) -> bool:
         (["--no-plugin", "nowhere"], "nowhere"),
         (["--set", "batchsize=3"], "batch_size"),
         (["--fail-under", "much"], "METRIC=VALUE"),
+        (["--fail-under", "accuracy=nan"], "finite number"),
+        (["--fail-under", "accuracy=-inf"], "finite number"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -131,6 +131,14 @@ def test_the_gate_does_not_pass_over_what_could_not_be_compared(compare: Any) ->
     assert compare("part", "before", "--fail-on-regression", "0.01").code == 0
 
 
+def test_a_gate_without_the_power_to_fire_says_so_once(compare: Any) -> None:
+    said = "the gate could hardly have fired at 0.01"
+    assert compare("part", "before", "--fail-on-regression", "0.01").err.count(said) == 1
+    assert said not in compare("part", "before", "--fail-on-regression", "0.01", "--regression-rule", "point").err
+    assert "could hardly" not in compare("before", "after", "--fail-on-regression", "0.99").err
+    assert "could hardly" not in compare("part", "before").err
+
+
 def test_equivalence_is_said_for_a_margin(compare: Any) -> None:
     assert "equivalent" not in compare("before", "after").out
     done = compare("before", "after", "--equivalence-margin", "0.999", "--json")
@@ -148,6 +156,8 @@ def test_mistakes_are_explained(robustkit: Any, runs: Path, small: Any) -> None:
         ([before, before], ("named twice",)),
         ([before, runs / "after", "-o", "table.txt"], ("ends in .csv",)),
         ([before, runs / "after", "--fail-on-regression", "5"], ("0<=x<=1",)),
+        ([before, runs / "after", "--fail-on-regression", "nan"], ("expected a number in the range 0<=x<=1, got nan",)),
+        ([before, runs / "after", "--equivalence-margin", "nan"], ("expected a number in the range 0<x<=1, got nan",)),
     ):
         robustkit("compare", *arguments).assert_error(2, *parts)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from robustkit.cli.gates import gate_text, missed_gates
+
 DEFAULT = {"accuracy", "nll", "brier", "ece"}
 
 
@@ -76,6 +78,32 @@ def test_a_gate_may_be_on_a_metric_with_parameters(robustkit: Any, small: Any) -
     failed = robustkit(*command, "--fail-under", f"{name}@macro=0.999")
     assert failed.code == 1
     assert "not 0.999 or more" in failed.err
+
+
+def test_a_gate_on_a_metric_with_parts_is_on_each_and_one_on_an_invented_part_is_missed(
+    robustkit: Any, small: Any
+) -> None:
+    counts = small.data.parent / "counts.json"
+    counts.write_text('{"0": 200, "1": 50, "2": 5}')
+    name = f"tail-recall:counts={counts}"
+    command = ["eval", *small.arguments, "-m", name, "--json"]
+    whole = robustkit(*command, "--fail-under", f"{name}=0.999")
+    assert whole.code == 1
+    below = [row["metric"] for row in whole.json["results"] if row["value"] is None or row["value"] < 0.999]
+    assert len(below) > 1
+    assert [gate["metric"] for gate in whole.json["failed_gates"]] == below
+    invented = robustkit(*command, "--fail-under", f"{name}@nosuch=0.1")
+    assert invented.code == 1
+    assert "@nosuch', so nothing shows that it holds; its rows are metrics/tail-recall" in invented.err
+    assert [gate["model"] for gate in invented.json["failed_gates"]] == [None]
+
+
+def test_an_undefined_row_misses_its_gate_and_a_part_is_told_from_a_parameter() -> None:
+    row = {"model": "m", "condition": "clean", "seed": 0, "metric": "metrics/a:file=x@y", "value": None}
+    (missed,) = missed_gates([("a:file=x@y", 0.5)], [row])
+    assert gate_text(missed, [row]) == "m · clean: metrics/a:file=x@y is undefined, not 0.5 or more"
+    assert missed_gates([("a:file=x@y", 0.5)], [{**row, "value": 0.5}]) == []
+    assert missed_gates([("a", 0.5)], [{**row, "value": 0.5}])[0]["model"] is None
 
 
 def test_a_parameter_that_a_component_needs_is_in_the_line_to_paste(robustkit: Any, small: Any) -> None:

@@ -33,7 +33,10 @@ def correct_for_noise(columns: robustkit.State, spec: str) -> dict[str, robustki
         why = "both halves of the draws do not agree on the ranks" if table.size else "no sample has ranks"
         return {PART: robustkit.Estimate(value=None, n=0, note=f"undefined: {why}; raise draws", spec=spec)}
     n = table.shape[1]
-    low, high = robustkit.bootstrap_interval(lambda counts: _corrected(counts @ table.T / n), n)
+    try:
+        low, high = robustkit.bootstrap_interval(lambda counts: _corrected(counts @ table.T / n), n)
+    except robustkit.DataError:  # Some resample has no reliability.
+        low = high = np.nan
     known = bool(np.isfinite([low, high]).all()) and n > 1
     return {
         PART: robustkit.Estimate(

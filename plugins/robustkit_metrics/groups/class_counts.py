@@ -12,6 +12,10 @@ from robustkit_metrics.groups.index import as_index
 _FORM = 'write a JSON list with one count a class, an object such as {"0": 500, "1": 12}, or a CSV file: class,count'
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with all of its entries: a dict would keep the last of two with one key, in silence."""
+
+
 def read_class_counts(path: Path) -> dict[int, int]:
     """Return the training samples of each class, by its index.
 
@@ -37,13 +41,13 @@ def read_class_counts(path: Path) -> dict[int, int]:
 
 def _json_rows(path: Path) -> list[tuple[Any, Any]]:
     try:
-        found = json.loads(path.read_text("utf-8-sig"))
+        found = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_Pairs)
     except OSError as error:
         raise robustkit.DataError(f"{path} cannot be read: {error.strerror or error}", "check the path") from error
     except (ValueError, RecursionError) as error:
         raise robustkit.DataError(f"{path} cannot be read as JSON: {error}", _FORM) from error
+    if isinstance(found, _Pairs):
+        return list(found)
     if isinstance(found, list):
         return list(enumerate(found))
-    if isinstance(found, dict):
-        return list(found.items())
     raise robustkit.DataError(f"{path}: expected a list or an object, got {type(found).__name__}", _FORM)

@@ -125,7 +125,7 @@ def read_effective_baselines(
 
     Raises:
         ConfigError: `fewest` is below 3, or there is no source.
-        DataError: a file or run cannot be read, or a field is no share.
+        DataError: a file or run cannot be read, a field is no share, or two files have a model of one name.
     """
     if fewest < LEAST:
         raise ConfigError(f"expected at least {LEAST} baselines, got fewest={fewest}", "two points fit any line")
@@ -133,12 +133,27 @@ def read_effective_baselines(
         raise ConfigError("expected baseline models, got no file and no run", "name a CSV file or run folders")
     paths = [Path(source) for source in sources]
     folders = [path for path in paths if path.is_dir()]
+    files = tuple(_read_file(path) for path in paths if not path.is_dir())
+    _check_distinct(files)
     return EffectiveBaselines(
-        files=tuple(_read_file(path) for path in paths if not path.is_dir()),
+        files=files,
         runs=tuple(compare_runs(read_runs(folders))) if folders else (),
         scale=scale,
         fewest=fewest,
     )
+
+
+def _check_distinct(files: Sequence[BaselineFile]) -> None:
+    """Refuse a model that is in two files: counted twice, it makes the line look surer than it is."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        for name in file.models:
+            if name in seen:
+                raise DataError(
+                    f"{file.path}: expected each baseline model once, got {name} in {seen[name]} as well",
+                    "leave it out of one file, or rename it where it is another model",
+                )
+        seen |= dict.fromkeys(file.models, file.path)
 
 
 def find_shift(comparison: Comparison, name: str) -> Scope | None:
@@ -153,7 +168,11 @@ def check_shifts(baselines: EffectiveBaselines, comparisons: Sequence[Comparison
 
     Raises:
         ConfigError: no shift of the baselines was measured.
+        DataError: two columns of a file are one shift.
     """
+    for file in baselines.files:
+        for each in comparisons:
+            _check_columns(file, each)
     if any(baselines.shifts(each) for each in comparisons):
         return
     scopes = [scope for each in comparisons for scope in each.scopes.values() if scope.kind != "clean"]
@@ -165,6 +184,17 @@ def check_shifts(baselines: EffectiveBaselines, comparisons: Sequence[Comparison
         f"--effective-robustness: no baseline has a shift that was measured here: {what}",
         near or f"measured here: {', '.join(titles[:8]) or 'clean alone; evaluate with -p'}",
     )
+
+
+def _check_columns(file: BaselineFile, comparison: Comparison) -> None:
+    found: dict[str, str] = {}
+    for name in file.shifts:
+        scope = find_shift(comparison, name)
+        if scope is not None and found.setdefault(scope.id, name) != name:
+            raise DataError(
+                f"{file.path}: expected one column a shift, got '{found[scope.id]}' and '{name}' for {scope.title}",
+                "keep one of the two",
+            )
 
 
 def _read_file(path: Path) -> BaselineFile:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from robustkit.analysis.statistics.checked import finite_array
 from robustkit.errors import DataError
 
 
@@ -16,7 +17,7 @@ def holm(p: Sequence[float]) -> list[float]:
     Valid under any dependence. Source: Holm (1979).
 
     Raises:
-        DataError: a p-value is not between 0 and 1.
+        DataError: a p-value is not between 0 and 1, or they are not in one dimension.
 
     >>> [round(each, 3) for each in holm([0.001, 0.008, 0.039, 0.041])]
     [0.004, 0.024, 0.078, 0.078]
@@ -36,7 +37,7 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     Benjamini & Hochberg (1995), by scipy.
 
     Raises:
-        DataError: a p-value is not between 0 and 1.
+        DataError: a p-value is not between 0 and 1, or they are not in one dimension.
 
     >>> [round(each, 3) for each in benjamini_hochberg([0.001, 0.008, 0.039, 0.041])]
     [0.004, 0.016, 0.041, 0.041]
@@ -50,7 +51,7 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
 
 
 def _checked(p: Sequence[float]) -> NDArray[np.float64]:
-    values = np.asarray(p, dtype=np.float64)
+    values = finite_array("p-values from 0 to 1", p, None)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(f"expected p-values from 0 to 1, got {values.tolist()!r:.80}", "leave undefined ones out")
     return values

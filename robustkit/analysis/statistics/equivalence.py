@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robustkit.analysis.statistics.checked import exponents, finite_array, number
 from robustkit.errors import DataError
 
 INTERVAL_LEVEL = 0.9
@@ -40,23 +41,26 @@ def tost_paired(differences: ArrayLike, margin: float) -> Equivalence:
         margin: above 0.
 
     Raises:
-        DataError: the differences are too few or without variance, or the margin is not above 0.
+        DataError: the differences are too few, not finite or without variance, or the margin is not finite and above 0.
 
     >>> found = tost_paired([0.1, -0.2, 0.0, 0.1, 0.1, -0.1], margin=0.2)
     >>> round(found.p, 4), round(found.low, 4), round(found.high, 4)
     (0.0059, -0.1041, 0.1041)
     """
-    values = np.asarray(differences, dtype=np.float64)
-    if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all() or np.ptp(values) == 0 or not margin > 0:
+    values = finite_array("differences to be held against a margin", differences, None)
+    margin = number("margin", margin, 0, inside=True)
+    power = int(exponents(values)) if values.size else 0
+    scaled = np.ldexp(values, -power)
+    error = float(scaled.std(ddof=1)) / values.size**0.5 if values.size > 1 else 0.0
+    if not error or np.ptp(scaled) == 0:
         raise DataError(
-            f"expected at least two finite, different values and a margin above 0, got shape {values.shape}, "
-            f"margin={margin}",
+            f"expected at least two different values, got shape {values.shape}, margin={margin}",
             "without variance no t-test is defined",
         )
     from scipy.special import stdtr, stdtrit
 
-    freedom, centre = values.size - 1, float(values.mean())
-    error = float(values.std(ddof=1)) / values.size**0.5
-    p = max(float(stdtr(freedom, -(centre + margin) / error)), float(stdtr(freedom, (centre - margin) / error)))
+    freedom, centre = values.size - 1, float(scaled.mean())
+    near = float(np.ldexp(margin, -power))
+    p = max(float(stdtr(freedom, -(centre + near) / error)), float(stdtr(freedom, (centre - near) / error)))
     half = float(stdtrit(freedom, (1 + INTERVAL_LEVEL) / 2)) * error
-    return Equivalence(p=p, low=centre - half, high=centre + half)
+    return Equivalence(p=p, low=float(np.ldexp(centre - half, power)), high=float(np.ldexp(centre + half, power)))

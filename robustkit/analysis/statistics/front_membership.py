@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from robustkit.analysis.statistics.checked import number
 from robustkit.analysis.statistics.hypervolume import goal_draws
 
 Array = NDArray[np.float64]
@@ -26,12 +27,13 @@ def front_membership(
         margin: by how much another must be better in one goal to dominate (and no worse in the other); 0 or more.
 
     Raises:
-        DataError: the shapes differ, or there is no model or sample.
+        DataError: the shapes differ, there is no model or sample, a number is not finite, or the margin is below 0.
 
     >>> clean, attacked = np.array([[1.0, 1.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 0.0]])
     >>> front_membership(clean, attacked)[0]
     1.0
     """
+    margin = number("margin", margin, 0)
     draws = goal_draws(first, second, resamples=resamples, seed=seed)
     found = []
     for place in range(draws.shape[1]):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robustkit.analysis.statistics.checked import finite_array
 from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_draws
 from robustkit.analysis.statistics.pareto import Pair
 from robustkit.errors import DataError
@@ -48,13 +49,13 @@ def hypervolume(points: Sequence[Pair], reference: Pair) -> float:
         reference: finite.
 
     Raises:
-        DataError: a number is not finite.
+        DataError: a number is not finite, or a point has not two.
 
     >>> round(hypervolume([(0.76, 0.40), (0.74, 0.50), (0.70, 0.55), (0.72, 0.45)], (0.6, 0.3)), 6)
     0.035
     """
-    stacked = np.asarray([*points], dtype=np.float64).reshape(1, len(points), 2)
-    return float(_areas(stacked, reference)[0])
+    stacked = finite_array("points", list(points), None, 2) if len(points) else np.empty((0, 2))
+    return float(_areas(stacked[None], finite_array("reference", reference, 2))[0])
 
 
 def bootstrap_hypervolume(
@@ -72,10 +73,10 @@ def bootstrap_hypervolume(
     Raises:
         DataError: the shapes differ, there is no model or sample, or a number is not finite.
     """
-    draws = goal_draws(first, second, resamples=resamples, seed=seed)
-    areas = _areas(draws, reference)
-    points = np.stack([first.mean(axis=1), second.mean(axis=1)], axis=1)
-    value = float(_areas(points[None], reference)[0])
+    draws, corner = goal_draws(first, second, resamples=resamples, seed=seed), finite_array("reference", reference, 2)
+    areas = _areas(draws, corner)
+    points = np.stack([np.mean(first, axis=1), np.mean(second, axis=1)], axis=1)
+    value = float(_areas(points[None], corner)[0])
     high, low = 2 * value - np.quantile(areas, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     bias = float(areas.mean()) - value
     return Hypervolume(value=value, low=float(low), high=float(high), bias=bias, reference=reference)
@@ -85,8 +86,9 @@ def goal_draws(first: Array, second: Array, *, resamples: int, seed: int) -> Arr
     """Return both goals of every model in every resample, (R, models, 2).
 
     Raises:
-        DataError: the shapes differ, or there is no model or sample.
+        DataError: the shapes differ, there is no model or sample, or a number is not finite.
     """
+    first, second = finite_array("first goal", first), finite_array("second goal", second)
     if first.shape != second.shape or first.ndim != 2 or not first.size:
         raise DataError(
             f"expected both goals as (models, samples), got shapes {first.shape} and {second.shape}",
@@ -98,11 +100,9 @@ def goal_draws(first: Array, second: Array, *, resamples: int, seed: int) -> Arr
     return means.reshape(len(means), 2, models).swapaxes(1, 2)
 
 
-def _areas(points: Array, reference: Pair) -> Array:
+def _areas(points: Array, reference: Array) -> Array:
     """Return the dominated areas of (R, models, 2) points, (R,)."""
-    if not (np.isfinite(points).all() and np.isfinite(reference).all()):
-        raise DataError("expected finite points and reference", "leave models without a value out")
-    above = np.maximum(points - np.asarray(reference), 0.0)
+    above = np.maximum(points - reference, 0.0)
     order = np.argsort(-above[..., 0], axis=1)
     across, up = (np.take_along_axis(above[..., goal], order, axis=1) for goal in (0, 1))
     # From right to left, a strip is as high as the highest point so far.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robustkit.analysis.statistics.checked import number, whole
 from robustkit.errors import DataError
 
 LEVEL = 0.95
@@ -28,13 +29,14 @@ def wilson_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float
         level: how often the interval is to cover the proportion, between 0 and 1.
 
     Raises:
-        DataError: the counts are not 0 <= successes <= n with n >= 1.
+        DataError: the counts are not 0 <= successes <= n with n >= 1, or the level is not between 0 and 1.
 
     >>> low, high = wilson_interval(81, 263)
     >>> round(low, 4), round(high, 4)
     (0.2553, 0.3662)
     """
-    if n < 1 or not 0 <= successes <= n:
+    level = number("level", level, 0, 1, inside=True)
+    if not number("n", n) >= 1 or not 0 <= number("successes", successes) <= n:
         raise DataError(
             f"expected 0 <= successes <= n and n >= 1, got successes={successes}, n={n}",
             "an interval of a proportion needs at least one sample",
@@ -132,13 +134,20 @@ def bootstrap_interval(
         seed: of the generator, numpy's PCG64.
 
     Raises:
-        DataError: `n` or `resamples` is below 1.
+        DataError: `n`, `resamples` or `seed` is no whole number in its range, or the statistic is not finite in some
+            resample, so that it has no quantiles; `bootstrap_draws` returns what it was.
 
     >>> values = np.array([1.0, 2.0, 4.0, 8.0])
     >>> bootstrap_interval(lambda counts: counts @ values / len(values), len(values))
     (1.5, 6.5)
     """
     values = bootstrap_draws(statistic, n, resamples=resamples, seed=seed)
+    undefined = np.count_nonzero(~np.isfinite(values))
+    if undefined:
+        raise DataError(
+            f"expected a statistic that is finite in every resample, got {undefined} of {values.size} that are not",
+            "bootstrap_draws returns them all; give more samples, or say that there is no interval",
+        )
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -155,17 +164,13 @@ def bootstrap_draws(
         seed: of the generator.
 
     Raises:
-        DataError: `n` or `resamples` is below 1.
+        DataError: `n`, `resamples` or `seed` is no whole number in its range.
 
     >>> draws = bootstrap_draws(lambda counts: counts @ np.array([[1.0, 2.0], [3.0, 4.0]]) / 2, 2, resamples=5)
     >>> draws.shape, bool(np.all(draws[:, 1] - draws[:, 0] == 1))
     ((5, 2), True)
     """
-    if n < 1 or resamples < 1:
-        raise DataError(
-            f"expected n >= 1 and resamples >= 1, got n={n}, resamples={resamples}",
-            "a bootstrap needs at least one sample and one resample",
-        )
+    n, resamples, seed = whole("n", n, 1), whole("resamples", resamples, 1), whole("seed", seed, 0)
     drawn = (n, resamples, seed, max(1, _BLOCK // n))
     blocks: Iterable[NDArray[Any]] = _kept_counts(*drawn) if n * resamples <= _KEPT else _draw_counts(*drawn)
     return np.concatenate([statistic(counts.astype(np.float64)) for counts in blocks])

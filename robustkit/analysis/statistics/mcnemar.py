@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robustkit.errors import DataError
+from robustkit.analysis.statistics.checked import whole
 
 
 def mcnemar_p(lost: int, gained: int, *, mid: bool = False) -> float:
@@ -20,13 +20,12 @@ def mcnemar_p(lost: int, gained: int, *, mid: bool = False) -> float:
         mid: whether to return the mid-p.
 
     Raises:
-        DataError: a count is negative.
+        DataError: a count is negative or no whole number.
 
     >>> round(mcnemar_p(15, 5), 6), round(mcnemar_p(15, 5, mid=True), 6), mcnemar_p(0, 0)
     (0.041389, 0.026604, 1.0)
     """
-    if min(lost, gained) < 0:
-        raise DataError(f"expected counts of samples, got lost={lost}, gained={gained}", "count from 0")
+    lost, gained = whole("lost", lost, 0), whole("gained", gained, 0)
     from scipy.special import bdtr
 
     total, fewer = lost + gained, min(lost, gained)

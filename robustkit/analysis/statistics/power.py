@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
+from robustkit.analysis.statistics.checked import number
 from robustkit.analysis.statistics.intervals import LEVEL, normal_quantile
 from robustkit.errors import DataError
 
@@ -48,13 +49,20 @@ def mean_detectable(standard_error: float, *, freedom: float | None = None, powe
     Args:
         standard_error: of the difference, at least 0.
         freedom: degrees of freedom of Student's t, by which it is a little too small; without, the normal law is used.
-        power: probability of finding it.
+        power: probability of finding it, from 0.5 and below 1.
+
+    Raises:
+        DataError: an argument is out of its range.
 
     >>> round(mean_detectable(0.01), 4), round(mean_detectable(0.01, freedom=4), 4)
     (0.028, 0.0372)
     """
+    standard_error = number("standard_error", standard_error, 0)
+    if not 0.5 <= number("power", power) < 1:
+        raise DataError(f"expected a power from 0.5 and below 1, got power={power}", "0.8 is usual")
     if freedom is None:
         return (normal_quantile(LEVEL) + normal_quantile(2 * power - 1)) * standard_error
     from scipy.special import stdtrit
 
+    freedom = number("freedom", freedom, 0, inf, inside=True)
     return float(stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, power)) * standard_error

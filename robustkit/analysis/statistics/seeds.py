@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robustkit.analysis.statistics.checked import finite_array, whole
 from robustkit.analysis.statistics.intervals import LEVEL, bootstrap_draws
 from robustkit.errors import DataError
 
@@ -65,24 +66,33 @@ def seed_difference(first: Array, second: Array) -> SeedDifference:
         second: (k2, n) of the same samples, k2 >= 2.
 
     Raises:
-        DataError: a group has fewer than two seeds, or the samples are not the same or fewer than two.
+        DataError: a group has fewer than two seeds, the samples are not the same or fewer than two, or a number is not
+            finite.
 
     >>> found = seed_difference(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]]))
     >>> found.value, found.seeds, found.samples
     (-0.5, 0.125, 0.25)
     """
-    _check((first, second), least=2)
+    first, second = _checked((first, second), least=2)
+    if first.ndim != 2 or second.ndim != 2:
+        raise DataError(
+            f"expected (seeds, samples), got shapes {first.shape} and {second.shape}", "give one cell at a time"
+        )
     n = first.shape[1]
-    of_seeds = [float(each.mean(axis=1).var(ddof=1)) / len(each) for each in (first, second)]
-    of_samples = float((second.mean(axis=0) - first.mean(axis=0)).var(ddof=1)) / n
+    with np.errstate(over="ignore", invalid="ignore"):
+        of_seeds = [float(each.mean(axis=1).var(ddof=1)) / len(each) for each in (first, second)]
+        of_samples = float((second.mean(axis=0) - first.mean(axis=0)).var(ddof=1)) / n
     total = sum(of_seeds) + of_samples
+    if not np.isfinite(total):
+        raise DataError(f"expected results with a finite variance, got {total}", "give them in a larger unit")
     parts = [(part, len(each) - 1) for part, each in zip(of_seeds, (first, second), strict=True)]
-    below = sum(part**2 / freedom for part, freedom in [*parts, (of_samples, n - 1)])
+    # Shares of the sum, as their squares neither over- nor underflow.
+    below = sum((part / total) ** 2 / freedom for part, freedom in [*parts, (of_samples, n - 1)]) if total else 0.0
     return SeedDifference(
         value=float(second.mean() - first.mean()),
         seeds=sum(of_seeds),
         samples=of_samples,
-        freedom=total**2 / below if below else float(n - 1),
+        freedom=1 / below if below else float(n - 1),
     )
 
 
@@ -101,13 +111,15 @@ def hierarchical_draws(groups: Sequence[Array], *, resamples: int = 1000, seed: 
         seed: of the generators.
 
     Raises:
-        DataError: there is no group, one is empty, or the samples are not the same.
+        DataError: there is no group, one is empty, the samples are not the same, a number is not finite, or
+            `resamples` or `seed` is no whole number in its range.
 
     >>> a, b = hierarchical_draws([np.array([[0.0, 1.0], [1.0, 1.0]]), np.ones((3, 2))], resamples=4)
     >>> a.shape, b.tolist()
     ((4,), [1.0, 1.0, 1.0, 1.0])
     """
-    _check(groups, least=1)
+    groups = _checked(groups, least=1)
+    resamples, seed = whole("resamples", resamples, 1), whole("seed", seed, 0)
     n = groups[0].shape[1]
     rng = np.random.default_rng((seed, 1))
     of_seeds = [rng.multinomial(len(each), np.full(len(each), 1 / len(each)), resamples) / len(each) for each in groups]
@@ -122,11 +134,13 @@ def hierarchical_draws(groups: Sequence[Array], *, resamples: int = 1000, seed: 
     return found
 
 
-def _check(groups: Sequence[Array], least: int) -> None:
-    shapes = [each.shape for each in groups]
+def _checked(groups: Sequence[Array], least: int) -> list[Array]:
+    arrays = [finite_array(f"group {place}", each) for place, each in enumerate(groups)]
+    shapes = [each.shape for each in arrays]
     fits = shapes and all(len(shape) >= 2 and shape[0] >= least and shape[1] >= least for shape in shapes)
     if not fits or len({shape[1] for shape in shapes}) > 1:
         raise DataError(
             f"expected groups of {least} or more seeds on the same samples, got shapes {shapes}",
             "give each as (seeds, samples)",
         )
+    return arrays

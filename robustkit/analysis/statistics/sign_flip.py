@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from robustkit.analysis.statistics.checked import exponents, finite_array, whole
 from robustkit.analysis.statistics.intervals import LEVEL
 from robustkit.errors import DataError
 
@@ -34,7 +35,7 @@ class SignFlip:
     exact: bool
 
 
-def sign_flip(differences: Array, *, flips: int = 10_000, seed: int = 0) -> SignFlip:
+def sign_flip(differences: ArrayLike, *, flips: int = 10_000, seed: int = 0) -> SignFlip:
     """Return p-values of the hypothesis that paired differences are symmetric around 0, alone and jointly.
 
     The sign of a sample is flipped in all cells together, so the cells keep their dependence, which adjustments that
@@ -49,15 +50,20 @@ def sign_flip(differences: Array, *, flips: int = 10_000, seed: int = 0) -> Sign
         seed: of the generator, numpy's PCG64.
 
     Raises:
-        DataError: there is no sample or cell, a difference is not finite, or `flips` is below 1.
+        DataError: there is no sample or cell, a difference is not finite, or `flips` or `seed` is no whole number
+            in its range.
 
     >>> found = sign_flip(np.array([[1.0]] * 3 + [[0.0]] * 7))
     >>> found.p.tolist(), found.exact
     ([0.25], True)
     """
-    _check(differences, flips)
+    flips, seed = whole("flips", flips, 1), whole("seed", seed, 0)
+    values = finite_array("differences", differences, None, None)
+    if not values.size:
+        raise DataError(f"expected differences of samples, got shape {values.shape}", "give one row a sample")
     # Zeros have no sign: samples that differ nowhere change nothing, and mostly there are many.
-    moving = differences[np.any(differences != 0, axis=1)]
+    moving = values[np.any(values != 0, axis=1)]
+    moving = np.ldexp(moving, -exponents(values))
     scale = np.sqrt((moving**2).sum(axis=0))
     unit = np.divide(moving, scale, out=np.zeros_like(moving), where=scale > 0)
     observed = np.abs(unit.sum(axis=0)) * _SLACK
@@ -65,9 +71,9 @@ def sign_flip(differences: Array, *, flips: int = 10_000, seed: int = 0) -> Sign
     alone, jointly = np.zeros(len(observed)), np.zeros(len(observed))
     highest = []
     for signs in _every(len(moving)) if exact else _drawn(len(moving), flips, seed):
-        values = np.abs(signs @ unit)
-        highest.append(values.max(axis=1))
-        alone += (values >= observed).sum(axis=0)
+        flipped = np.abs(signs @ unit)
+        highest.append(flipped.max(axis=1))
+        alone += (flipped >= observed).sum(axis=0)
         jointly += (highest[-1][:, None] >= observed).sum(axis=0)
     done, seen = (2 ** len(moving), 0) if exact else (flips, 1)
     return SignFlip(
@@ -76,14 +82,6 @@ def sign_flip(differences: Array, *, flips: int = 10_000, seed: int = 0) -> Sign
         critical=float(np.quantile(np.concatenate(highest), LEVEL)),
         exact=exact,
     )
-
-
-def _check(differences: Array, flips: int) -> None:
-    if differences.ndim != 2 or not differences.size or not np.isfinite(differences).all() or flips < 1:
-        raise DataError(
-            f"expected (n, K) finite differences and flips >= 1, got shape {differences.shape}, flips={flips}",
-            "give one row a sample and one column a cell",
-        )
 
 
 def _every(n: int) -> Iterator[Array]:

@@ -140,11 +140,11 @@ def test_one_feature_has_no_ranks():
 @pytest.mark.parametrize(
     ("utility", "sensitivity", "fraction", "reason"),
     [
-        (UTILITY, SENSITIVITY[:, :2], 0.1, r"\(1, 3\), \(1, 2\)"),
+        (UTILITY, SENSITIVITY[:, :2], 0.1, r"\(1, 3\) and \(1, 2\)"),
         (UTILITY[0], SENSITIVITY[0], 0.1, r"\(3,\)"),
         (UTILITY[:, :1], SENSITIVITY[:, :1], 0.1, "at least 2 features to compare, got 1"),
-        (UTILITY, SENSITIVITY, 0.0, "and 0.0"),
-        (UTILITY, SENSITIVITY, 1.1, "and 1.1"),
+        (UTILITY, SENSITIVITY, 0.0, "got 0.0"),
+        (UTILITY, SENSITIVITY, 1.1, "got 1.1"),
         (-UTILITY, SENSITIVITY, 0.1, "utility to be finite and 0 or above"),
         (UTILITY, SENSITIVITY * torch.inf, 0.1, "sensitivity to be finite"),
     ],

@@ -128,3 +128,19 @@ def test_a_model_that_is_there_twice_is_refused(run: Path, tmp_path: Path) -> No
     (tmp_path / "b.csv").write_text("model,clean,fog\na,0.6,0.5\na,0.7,0.6\n")
     with pytest.raises(DataError, match="the model a is there twice"):
         table(run, tmp_path / "b.csv")
+
+
+def test_a_model_that_two_files_have_is_refused_and_different_models_add_up(run: Path, tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a.csv", ROWS), write(tmp_path / "b.csv", ROWS)
+    with pytest.raises(DataError, match=r"b\.csv: expected each baseline model once, got m0 in .*a\.csv"):
+        table(run, one, two, fewest=8)
+    with pytest.raises(DataError, match="m0"):
+        table(run, one, one)
+    two.write_text(two.read_text().replace("m", "other-m").replace("other-model", "model"))
+    assert len(table(run, one, two, fewest=8).rows) == 2
+
+
+def test_two_columns_of_one_shift_are_refused(run: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "b.csv", [(*row, row[1]) for row in ROWS], "model,clean,fog,c/fog")
+    with pytest.raises(DataError, match="expected one column a shift, got 'fog' and 'c/fog' for fog"):
+        table(run, path)
