@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import spearmanr
 
 from robustkit import ConfigError, DataError, gradient_sensitivity, patch_basis
@@ -231,6 +232,15 @@ def test_what_cannot_be_compared_is_refused(params, reason):
     with pytest.raises(ConfigError, match=reason):
         check_compared(replace(PARAMS, **params), (1, 8, 8))
     assert check_compared(PARAMS, (1, 8, 8)) == PARAMS
+
+
+@pytest.mark.parametrize("params", [UtilitySensitivityParams, SensitivityParams])
+@pytest.mark.parametrize("std", [1e-30, 1e-7, 9e-5, 1e30])
+def test_noise_that_inputs_do_not_resolve_is_refused(params, std):
+    reader = TypeAdapter(params)
+    with pytest.raises(ValidationError, match="std"):
+        reader.validate_python({"std": std})
+    assert reader.validate_python({"std": 1e-4}).std == 1e-4
 
 
 @pytest.mark.parametrize("metric", [UtilitySensitivity, Utility, Sensitivity])
