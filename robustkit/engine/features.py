@@ -93,11 +93,6 @@ def capture_features(
     found = _Captured()
     modules = dict(_network(model).named_modules())
 
-    def refuse(name: str, reason: str) -> None:
-        if unusable is None:
-            raise DataError(f"layer '{name}' {reason}", "name another layer")
-        unusable[name] = reason
-
     def keep(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if isinstance(output, tuple | list):
@@ -106,20 +101,25 @@ def capture_features(
                 # A copy: the next layer may work in place.
                 found[name] = output.clone()
                 return
-            refuse(name, f"returns {type(output).__name__}, not a tensor")
+            _refuse(unusable, name, f"returns {type(output).__name__}, not a tensor")
 
         return hook
 
-    observable = [name for name in layers if not isinstance(modules[name], torch.jit.ScriptModule)]
-    for name in layers:
-        if name not in observable:
-            refuse(name, _SCRIPT)
-    handles = [modules[name].register_forward_hook(keep(name)) for name in observable]
+    script = [name for name in layers if isinstance(modules[name], torch.jit.ScriptModule)]
+    for name in script:
+        _refuse(unusable, name, _SCRIPT)
+    handles = [modules[name].register_forward_hook(keep(name)) for name in layers if name not in script]
     try:
         yield found
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _refuse(unusable: dict[str, str] | None, name: str, reason: str) -> None:
+    if unusable is None:
+        raise DataError(f"layer '{name}' {reason}", "name another layer")
+    unusable[name] = reason
 
 
 def pool_features(features: Tensor, channels: Channels = "auto") -> Tensor:

@@ -30,7 +30,8 @@ def collapse_estimates(given: Refined) -> dict[str, Estimate]:
     Of the fine classes of one coarse class, NC1 (Papyan et al. 2020) is tr(W B⁺) / F, with W the covariance within the
     F of them and B that of their means; CDNV (Galanti et al. 2022) is the mean over pairs of (v + v') / (2 |m - m'|²),
     with v the mean squared distance from the mean m. Here is the mean over coarse classes. Both grow as fine classes
-    melt into their coarse class, and are undefined where means coincide, at full coarse collapse. From finitely many
+    melt into their coarse class, and are undefined where means coincide, at full coarse collapse, and
+    where each fine class of a coarse one has one sample, hence no scatter. From finitely many
     samples means never quite do: `chance` is the median of what 11 shuffles of the fine labels within their coarse
     class give, and values near it say that the fine classes are not told apart.
 
@@ -57,8 +58,10 @@ def collapse_estimates(given: Refined) -> dict[str, Estimate]:
 
 
 def _why_not(part: Refined) -> str:
-    """Return which means are the same; empty where none are."""
+    """Return why there is no collapse to measure: no scatter, or means that are the same; empty where there is."""
     classes, means = np.unique(part.fine), _means(part.asked.astype(np.float64), part.fine)
+    if len(part.fine) == len(classes):
+        return f"one sample of each fine label, such as {classes[0]}: no scatter within them can be measured"
     for a, b in combinations(range(len(classes)), 2):
         if np.abs(means[a] - means[b]).max() <= _FLOAT32 * np.abs(part.asked).max():
             return f"the means of the fine labels {classes[a]} and {classes[b]} do not differ"

@@ -124,7 +124,7 @@ def test_draws_and_noise_are_needed(linear, make_keys, draws, std):
 @pytest.mark.parametrize("std", [1e-30, 1e-7, 9e-5])
 def test_noise_that_single_precision_absorbs_is_refused(make_keys, std):
     inputs, basis = torch.ones(1, 3), value_basis((3,))
-    with pytest.raises(ConfigError, match="std >= 9.5e-05 for torch.float32 inputs"):
+    with pytest.raises(ConfigError, match=r"std >= 9\.5e-05 for torch\.float32 inputs"):
         finite_effects(lambda x, r: (x[:, 0], x), inputs, basis, make_keys(1), draws=4, std=std)
     found = finite_effects(lambda x, r: (x[:, 0], x), inputs, basis, make_keys(1), draws=512, std=1e-4)
     assert found.sensitivity / 1e-4 == pytest.approx(1, abs=0.15)

@@ -223,3 +223,10 @@ def test_labels_may_be_names_and_notes_call_them_by_these():
     kept = np.r_[0:150, 197:200]
     found = coarse_to_fine(features[kept], COARSE[kept], names[kept])
     assert "label manx has 3 samples" in found.estimates["accuracy"].note
+
+
+def test_one_sample_of_each_fine_class_has_no_scatter():
+    rows = np.random.default_rng(0).normal(size=(8, 2))
+    found = coarse_to_fine(rows, np.arange(8) // 4, np.arange(8)).estimates
+    assert found["nc1"].value is found["cdnv"].value is None
+    assert "one sample of each fine label, such as 0: no scatter" in found["nc1"].note
