@@ -321,7 +321,9 @@ def test_few_draws_change_the_ranks_and_the_correction_undoes_it(make_batch, est
     assert corrected.ci_low < corrected.value < corrected.ci_high
     assert (plain.value - exact) / off > 1, "negative control: what is not corrected is off"
     assert plain.unreliable
-    assert "raise draws, or read rank-correlation-disattenuated" in plain.note
+    assert corrected.unreliable
+    assert "by whose root it is divided; raise draws" in corrected.note
+    assert "of sensitivity have a reliability of" in plain.note
     assert not found["s-low"].unreliable
 
 
@@ -337,6 +339,20 @@ def test_halves_that_do_not_agree_correct_nothing():
     assert correct_for_noise({}, "") == {}
     undefined = {name: np.full(2, np.nan) for name in columns}
     assert "no sample has ranks" in next(iter(correct_for_noise(undefined, "").values())).note
+
+
+@pytest.mark.parametrize(
+    ("half", "status"), [(0.04, "undefined"), (0.06, "unreliable"), (0.66, "unreliable"), (0.67, "ok")]
+)
+@pytest.mark.parametrize("of", ["utility", "sensitivity"])
+def test_the_correction_is_as_reliable_as_the_ranks(half, status, of):
+    columns = {
+        "about halves": np.array([0.3, 0.3]),
+        "about reliability of utility": np.array([1.0, 1.0]),
+        "about reliability of sensitivity": np.array([1.0, 1.0]),
+    } | {f"about reliability of {of}": np.array([half, half])}
+    (found,) = correct_for_noise(columns, "").values()
+    assert found.status == status
 
 
 def test_degenerate_models_are_flagged(make_batch):
