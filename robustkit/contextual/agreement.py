@@ -143,7 +143,7 @@ def _check(utility: Tensor, sensitivity: Tensor, fraction: float) -> None:
         if not bool((values.isfinite() & (values >= 0)).all()):
             raise DataError(
                 f"expected {name} to be finite and 0 or above, got a value that is not",
-                "look at the model's outputs; signed utility enters by its absolute value",
+                "look at the model's outputs and gradients; signed utility enters by its absolute value",
             )
 
 
