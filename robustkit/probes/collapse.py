@@ -10,6 +10,7 @@ import numpy as np
 
 from robustkit.components import Estimate
 from robustkit.probes.folds import Labels, shuffle_labels
+from robustkit.probes.logistic import in_units
 from robustkit.probes.neural_collapse import Floats, cdnv, nc1
 from robustkit.probes.refined import Refined
 
@@ -38,6 +39,8 @@ def collapse_estimates(given: Refined) -> dict[str, Estimate]:
     Args:
         given: samples whose coarse classes have two fine classes or more each; it is about the features `asked`.
     """
+    # Neither number depends on the scale, but its squares could overflow or vanish.
+    given = replace(given, asked=in_units(given.asked, axis=None)[0])
     n, parts = len(given.asked), list(given.by_coarse().values())
     reason = next((why for part in parts if (why := _why_not(part))), "")
     if reason:
