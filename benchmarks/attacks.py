@@ -11,7 +11,7 @@ each side returns is judged here, in norm, bounds and by a fresh forward pass. T
 seconds are timed several times, taking turns, and the median counts. Passes are counted by hooks in a run of their own.
 
 `Jaccard` is that of the images broken with those that robustkit breaks, `itself` that of a side with itself under
-another seed: no two sets can be expected to be more alike than that, and where 25 images are broken, one is 4 %. What is
+another seed: no two sets can be expected to be more alike than that, and of 25 broken images, one is 4 %. What is
 broken sample by sample, tests/parity/attacks compares over several seeds. `ratio` is the peer's time over robustkit's,
 and `limit` the same of the passes alone, a backward pass weighed by what it costs on this model: what is spared by
 samples that drop out. No attack that asks the model as often can be faster than its limit, but for a peer's own

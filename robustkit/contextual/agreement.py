@@ -157,7 +157,7 @@ def _check_values(utility: Tensor, sensitivity: Tensor, least: float = -torch.in
         if not bool((values.isfinite() & (values >= least)).all()):
             raise DataError(
                 f"expected {name} to be finite{' and 0 or above' if least == 0 else ''}, got a value that is not",
-                "look at the model's outputs; signed utility enters by its absolute value",
+                "look at the model's outputs and gradients; signed utility enters by its absolute value",
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ Respond = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 Losses = Callable[[Tensor, Tensor], Tensor]
 """The same to (n,) losses alone."""
+
+_RESOLVED = 800  # roundings in a standard deviation: noise is then right to about three digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +59,19 @@ def finite_effects(
         basis: G features.
         keys: one key a sample.
         draws: how often each feature is perturbed; at least 2, for the standard errors.
-        std: standard deviation of the noise, above 0.
+        std: standard deviation of the noise; at least 800 roundings of the inputs' dtype, 9.5e-5 for float32: what is
+            added to inputs near 1 would else be another noise, or none.
         batch_size: the most points that are asked about at once.
 
     Raises:
-        ConfigError: fewer than 2 draws, or a standard deviation that is not above 0.
+        ConfigError: fewer than 2 draws, or a standard deviation that inputs of this dtype do not resolve.
     """
-    if draws < 2 or not std > 0:
-        raise ConfigError(f"expected draws >= 2 and std > 0, got draws={draws}, std={std}", "for example 16 and 0.1")
+    least = _RESOLVED * torch.finfo(inputs.dtype).eps
+    if draws < 2 or not least <= std < inf:
+        raise ConfigError(
+            f"expected draws >= 2 and std >= {least:.2g} for {inputs.dtype} inputs, got draws={draws}, std={std}",
+            "for example 16 and 0.1",
+        )
     size = (draws, len(inputs), basis.size)
     losses, changes = (torch.zeros(size, dtype=torch.float64, device=inputs.device) for _ in range(2))
     with torch.no_grad():

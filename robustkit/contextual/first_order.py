@@ -154,8 +154,9 @@ def worst_case_sensitivity(represent: Represent, inputs: Tensor, basis: FeatureB
         # ||a + b||^2 = ||a||^2 + ||b||^2 + 2 <a, b>: a basis needs to know no inner product.
         shared = own[i] if i == j else (basis.energy(rows[i] + rows[j]).double() - own[i] - own[j]) / 2
         gram[..., i, j] = gram[..., j, i] = shared
-    largest: Tensor = torch.linalg.eigvalsh(gram)[..., -1]
-    return largest.clamp(min=0).sqrt().to(inputs.dtype)
+    known = gram.isfinite().all(dim=-1).all(dim=-1)
+    largest: Tensor = torch.linalg.eigvalsh(gram.where(known[..., None, None], 0.0))[..., -1]
+    return largest.clamp(min=0).sqrt().where(known, torch.nan).to(inputs.dtype)
 
 
 def loss_aligned_fraction(utility: Tensor, sensitivity: Tensor, slope: Tensor) -> Tensor:
@@ -188,7 +189,8 @@ def _gradient(total: Tensor, points: Tensor) -> Tensor:
 
 
 def _require_independence(outputs: Tensor, points: Tensor) -> None:
-    if len(points) > 1 and bool(_gradient(outputs[0].sum(), points)[1:].any()):
+    # Not a number is no influence: it is 0 times a slope without end, of a sample whose own gradient is undefined.
+    if len(points) > 1 and bool(_gradient(outputs[0].sum(), points)[1:].nan_to_num(nan=0.0).any()):
         raise DataError(
             "the representation of a sample depends on the other samples of its batch",
             "put the model into evaluation mode: model.eval()",

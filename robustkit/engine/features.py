@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from robustkit.errors import ConfigError, DataError
@@ -16,6 +17,7 @@ Channels = Literal["auto", "second", "last"]
 """Which dimension of a feature map its channels are."""
 
 UNCALLED = "is not called in the forward pass"
+_SCRIPT = "is TorchScript, whose output cannot be captured"
 
 
 def find_layers(model: nn.Module, patterns: Sequence[str] = ()) -> tuple[str, ...]:
@@ -81,10 +83,12 @@ def capture_features(
     Args:
         model: a network, or the wrapped model whose `net` is the network.
         layers: exact names, as `find_layers` returns them.
-        unusable: where given, receives the reason for each layer that returns no tensor, instead of an error.
+        unusable: where given, receives the reason for each layer that returns no tensor or is TorchScript, instead of
+            an error.
 
     Raises:
-        DataError: while running, if a layer returns no tensor; when a layer is asked for that has not run.
+        DataError: a layer is TorchScript; while running, if a layer returns no tensor; when a layer is asked for that
+            has not run.
     """
     found = _Captured()
     modules = dict(_network(model).named_modules())
@@ -97,19 +101,25 @@ def capture_features(
                 # A copy: the next layer may work in place.
                 found[name] = output.clone()
                 return
-            reason = f"returns {type(output).__name__}, not a tensor"
-            if unusable is None:
-                raise DataError(f"layer '{name}' {reason}", "name another layer")
-            unusable[name] = reason
+            _refuse(unusable, name, f"returns {type(output).__name__}, not a tensor")
 
         return hook
 
-    handles = [modules[name].register_forward_hook(keep(name)) for name in layers]
+    script = [name for name in layers if isinstance(modules[name], torch.jit.ScriptModule)]
+    for name in script:
+        _refuse(unusable, name, _SCRIPT)
+    handles = [modules[name].register_forward_hook(keep(name)) for name in layers if name not in script]
     try:
         yield found
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _refuse(unusable: dict[str, str] | None, name: str, reason: str) -> None:
+    if unusable is None:
+        raise DataError(f"layer '{name}' {reason}", "name another layer")
+    unusable[name] = reason
 
 
 def pool_features(features: Tensor, channels: Channels = "auto") -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 
 from robustkit.components import Estimate
 from robustkit.probes.folds import Labels, shuffle_labels
+from robustkit.probes.logistic import in_units
 from robustkit.probes.neural_collapse import Floats, cdnv, nc1
 from robustkit.probes.refined import Refined
 
@@ -30,13 +31,16 @@ def collapse_estimates(given: Refined) -> dict[str, Estimate]:
     Of the fine classes of one coarse class, NC1 (Papyan et al. 2020) is tr(W B⁺) / F, with W the covariance within the
     F of them and B that of their means; CDNV (Galanti et al. 2022) is the mean over pairs of (v + v') / (2 |m - m'|²),
     with v the mean squared distance from the mean m. Here is the mean over coarse classes. Both grow as fine classes
-    melt into their coarse class, and are undefined where means coincide, at full coarse collapse. From finitely many
+    melt into their coarse class, and are undefined where means coincide, at full coarse collapse, and
+    where each fine class of a coarse one has one sample, hence no scatter. From finitely many
     samples means never quite do: `chance` is the median of what 11 shuffles of the fine labels within their coarse
     class give, and values near it say that the fine classes are not told apart.
 
     Args:
         given: samples whose coarse classes have two fine classes or more each; it is about the features `asked`.
     """
+    # Neither number depends on the scale, but its squares could overflow or vanish.
+    given = replace(given, asked=in_units(given.asked, axis=None)[0])
     n, parts = len(given.asked), list(given.by_coarse().values())
     reason = next((why for part in parts if (why := _why_not(part))), "")
     if reason:
@@ -57,8 +61,10 @@ def collapse_estimates(given: Refined) -> dict[str, Estimate]:
 
 
 def _why_not(part: Refined) -> str:
-    """Return which means are the same; empty where none are."""
+    """Return why there is no collapse to measure: no scatter, or means that are the same; empty where there is."""
     classes, means = np.unique(part.fine), _means(part.asked.astype(np.float64), part.fine)
+    if len(part.fine) == len(classes):
+        return f"one sample of each fine label, such as {classes[0]}: no scatter within them can be measured"
     for a, b in combinations(range(len(classes)), 2):
         if np.abs(means[a] - means[b]).max() <= _FLOAT32 * np.abs(part.asked).max():
             return f"the means of the fine labels {classes[a]} and {classes[b]} do not differ"

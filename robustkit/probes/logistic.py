@@ -65,16 +65,37 @@ class Standardised:
 
 def standardise(features: NDArray[np.floating]) -> Standardised:
     """Return (n, d) finite features, standardised."""
-    rows = features.astype(np.float64)
+    # In units of powers of two, which are exact, squares neither overflow nor vanish.
+    rows, units = in_units(features, axis=0)
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale[scale <= _FLOAT32 * np.abs(rows).max(axis=0)] = 1.0
     rows -= centre
     rows /= scale
+    centre, scale = np.ldexp(centre, units), np.ldexp(scale, units)
     n, d = rows.shape
     if d > min(n, _WIDEST):
         return Standardised(rows=rows, centre=centre, scale=scale, variances=np.ones(d), axes=None)
     variances, axes = np.linalg.eigh(rows.T @ rows / n)
     return Standardised(rows=rows, centre=centre, scale=scale, variances=variances, axes=axes)
+
+
+def in_units(features: NDArray[np.floating], axis: int | None) -> tuple[Floats, NDArray[np.intc]]:
+    """Return the features times a power of two, so that the largest of each column, or of all, is of 0.5 to 1.
+
+    Args:
+        features: (n, d) finite.
+        axis: 0 for each column by itself, None for all together.
+
+    Returns:
+        The features, and the exponents: (d,), or one.
+
+    >>> rows, exponent = in_units(np.array([[3e200], [-1e200]]), axis=None)
+    >>> rows.round(3).tolist(), np.ldexp(rows, exponent).tolist()
+    ([[0.98], [-0.327]], [[3e+200], [-1e+200]])
+    """
+    rows = features.astype(np.float64)
+    exponents = np.frexp(np.abs(rows).max(axis=axis))[1]
+    return np.ldexp(rows, -exponents), exponents
 
 
 def fit_logistic(given: Standardised, labels: Ints, classes: int, l2: float) -> LogisticFit:

@@ -34,7 +34,7 @@ class Ece:
     compare; `chance` is that bias. Below 10 samples a bin the value is unreliable. The percentile bootstrap interval
     (1,000 resamples, seed 0, the same bins) inherits the bias; it is widened to contain the value where it would not,
     which is robustkit's choice. With `debiased` the bias is taken out, of each resample too, and where the square is
-    then below 0 there is no value.
+    then below 0 there is no value; samples that are alone in their bin do not count.
     """
 
     params: EceParams
@@ -98,27 +98,30 @@ class Ece:
         )
 
     def _debiased(self, binned: _Binned) -> robustkit.Estimate:
-        n = binned.n
-        sums = binned.sums(np.ones(n))
-        alone = bool((sums[2] == 1).any())
-        if (sums[2] <= 1).all():
+        everyone = binned.n
+        sums = binned.sums(np.ones(everyone))
+        # Who is alone in a bin is left out, and so counts for nothing.
+        n = int(sums[2][sums[2] > 1].sum())
+        if not n:
             note = "undefined: no bin holds two samples, so none has a variance; take fewer bins"
-            return robustkit.Estimate(value=None, n=n, note=note, spec=self.spec)
+            return robustkit.Estimate(value=None, n=0, note=note, spec=self.spec)
         square = float(debiased_square(*sums))
         if square < 0:
             note = "undefined: without its bias the square of the error is below 0, as of a calibrated model"
             return robustkit.Estimate(value=None, n=n, note=note, spec=self.spec)
-        ends = robustkit.bootstrap_interval(lambda counts: debiased_square(*binned.sums(counts), times=2), n)
+        ends = robustkit.bootstrap_interval(lambda counts: debiased_square(*binned.sums(counts), times=2), everyone)
         low, high = (sqrt(min(max(end, 0.0), 1.0)) for end in ends)
         value = sqrt(square)
-        note = "samples that are alone in their bin are left out" if alone else ""
+        few = few_note(n, self.params.bins, None, biased=False)
+        alone = f"{everyone - n} samples that are alone in their bin are left out" if n < everyone else ""
         return robustkit.Estimate(
             value=value,
             n=n,
             ci_low=min(low, value),
             ci_high=max(high, value),
             interval="bootstrap",
-            note=note,
+            note="; ".join(filter(None, [few, alone])),
+            unreliable=bool(few),
             spec=self.spec,
         )
 
@@ -147,10 +150,13 @@ class _Binned:
         return gaps, right, sizes
 
 
-def few_note(n: int, bins: int, chance: float | None) -> str:
+def few_note(n: int, bins: int, chance: float | None, *, biased: bool = True) -> str:
     """Return why there are too few samples for so many bins; empty where there are enough."""
     if n >= FEWEST * bins:
         return ""
     # No number that differs from cell to cell: equal notes are shown as one.
+    few = f"fewer than {FEWEST} samples for each of {bins} bins"
+    if not biased:
+        return f"{few}: little to go by; take fewer bins or more samples"
     much = "" if chance is None else ", for a calibrated model by about its chance"
-    return f"fewer than {FEWEST} samples for each of {bins} bins: biased upward{much}; take fewer bins or more samples"
+    return f"{few}: biased upward{much}; take fewer bins or more samples"

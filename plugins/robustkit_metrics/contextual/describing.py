@@ -46,14 +46,19 @@ def error_note(columns: robustkit.State) -> str:
 
 
 def reliability_of(columns: robustkit.State) -> float | None:
-    """Return how reliable the ranks of sensitivity are with all draws; None where they are exact or undefined.
-
-    From the correlation of both halves of the draws, by the formula of Spearman (1910) and Brown (1910).
-    """
+    """Return how reliable the ranks of sensitivity are with all draws; None where they are exact or undefined."""
     name = "about reliability of sensitivity"
     if name not in columns or not np.isfinite(columns[name]).any():
         return None
-    half = float(np.nanmean(columns[name]))
+    return whole_reliability(float(np.nanmean(columns[name])))
+
+
+def whole_reliability(half: float) -> float:
+    """Return the reliability of all draws from the correlation of both halves: Spearman (1910) and Brown (1910).
+
+    >>> whole_reliability(0.5), whole_reliability(-0.2)
+    (0.6666666666666666, 0.0)
+    """
     return 2 * half / (1 + half) if half > 0 else 0.0
 
 

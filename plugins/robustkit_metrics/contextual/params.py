@@ -9,6 +9,8 @@ from annotated_types import Ge, Gt, Le
 import robustkit
 from robustkit_metrics.features.params import Channels
 
+Std = Annotated[float, Ge(1e-4), Le(1e4)]
+
 
 @robustkit.params
 class FeatureParams:
@@ -66,8 +68,9 @@ class SensitivityParams(FeatureParams):
     draws: Annotated[int, Ge(2), Le(10_000)] = 64
     """Random projections, or noise draws a feature; without effect where the estimator is exact."""
 
-    std: Annotated[float, Gt(0)] = 0.1
-    """Standard deviation of the noise of `estimator=finite`, in units of [0, 1]."""
+    std: Std = 0.1
+    """Standard deviation of the noise of `estimator=finite`, in units of [0, 1]; below 0.0001 float32 inputs, which
+    are in steps of up to 6e-8, would no longer hold it to three digits."""
 
     layer: str = ""
     """Layer whose output, averaged over positions, is the representation; empty for the logits."""
@@ -92,8 +95,9 @@ class UtilitySensitivityParams(UtilityParams):
     draws: Annotated[int, Ge(2), Le(10_000)] = 64
     """Random projections, or noise draws a feature; without effect where the estimator is exact."""
 
-    std: Annotated[float, Gt(0)] = 0.1
-    """Standard deviation of the noise of `estimator=finite`, in units of [0, 1]."""
+    std: Std = 0.1
+    """Standard deviation of the noise of `estimator=finite`, in units of [0, 1]; below 0.0001 float32 inputs, which
+    are in steps of up to 6e-8, would no longer hold it to three digits."""
 
     fraction: Annotated[float, Gt(0), Le(0.5)] = 0.1
     """Share of the features that sensitivity mass and contrast ratio count as top, and as bottom."""

@@ -30,7 +30,13 @@ AGREEMENT = tuple(RANGES)[:7]
 GROUPS = ("head", "medium", "tail")
 """Classes by their frequency."""
 
+_NO_NUMBER = "what the model returns, or its gradient, is not a number"
+
 REASONS: Mapping[str, str] = {
+    "norm": _NO_NUMBER,
+    "mean": _NO_NUMBER,
+    "change": _NO_NUMBER,
+    "jacobian-norm": _NO_NUMBER,
     "rank-correlation": "utility or sensitivity is the same for all features",
     "rank-correlation-excess": "utility or sensitivity is the same for all features",
     "cosine": "no feature has utility, or none has sensitivity",
@@ -40,9 +46,9 @@ REASONS: Mapping[str, str] = {
     "contrast-ratio": "the features of least utility have no sensitivity",
     "weighted-sensitivity": "no feature has utility, or none has sensitivity",
     "loss-aligned-fraction": "the loss is flat, or no feature has sensitivity",
-    "relative": "the representation has the length 0",
-    "worst-case": "the representation has the length 0",
-    "share": "all features have 0",
+    "relative": f"the representation has the length 0, or {_NO_NUMBER}",
+    "worst-case": f"the representation has the length 0, or {_NO_NUMBER}",
+    "share": f"all features have 0, or {_NO_NUMBER}",
 }
 """Why a part is not defined for a sample."""
 

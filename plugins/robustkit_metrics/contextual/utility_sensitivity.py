@@ -11,7 +11,7 @@ from torch import Tensor
 
 import robustkit
 from robustkit_metrics.contextual.describing import LEAST_RELIABILITY, error_note, reliability_of, spec_of
-from robustkit_metrics.contextual.disattenuated import PART, correct_for_noise
+from robustkit_metrics.contextual.disattenuated import correct_for_noise
 from robustkit_metrics.contextual.measuring import (
     ESTIMATORS,
     Chunk,
@@ -82,8 +82,7 @@ class UtilitySensitivity:
         doubt = {}
         if reliability is not None and reliability < LEAST_RELIABILITY:
             doubt["rank-correlation"] = (
-                f"too few draws: the ranks of sensitivity have a reliability of {reliability:.2f}; raise draws, or "
-                f"read {PART}"
+                f"too few draws: the ranks of sensitivity have a reliability of {reliability:.2f}; raise draws"
             )
         notes = (OWN_NOTE if columns.get(OWN, np.zeros(1)).any() else "", error_note(columns))
         said = Said(spec=spec, note="; ".join(filter(None, notes)), unreliable=doubt)

@@ -125,7 +125,8 @@ def worst_parts(
 
     See `worst_interval` and `mean_interval_of`; the interval of the gap joins the two as their variances would, as if
     they were independent, which makes it wide. `chance` of the worst and of the gap is what they would be were all
-    groups equally accurate: a minimum is below the mean even then.
+    groups equally accurate: a minimum is below the mean even then. All three are unreliable where the worst group has
+    few samples; there is no gap where one group alone has any.
 
     Args:
         right: (n,) whether each sample is right; n >= 1.
@@ -146,6 +147,8 @@ def worst_parts(
     below = sqrt((mean - mean_low) ** 2 + (high - worst) ** 2)
     above = sqrt((mean_high - mean) ** 2 + (worst - low) ** 2)
     gap = mean - worst
+    alone = f"one {what} alone has samples, which is the worst and the mean" if len(accuracies) < 2 else ""
+    said = "; ".join(filter(None, [few, note]))
     return {
         "worst": robustkit.Estimate(
             value=worst,
@@ -153,22 +156,33 @@ def worst_parts(
             ci_low=low,
             ci_high=high,
             interval="wilson-simultaneous",
-            note="; ".join(filter(None, [few, note])),
+            note=said,
             unreliable=bool(few),
             chance=expected,
             spec=spec,
         ),
-        "gap": robustkit.Estimate(
+        "gap": robustkit.Estimate(value=None, n=len(right), note=f"undefined: {alone}", spec=spec)
+        if alone
+        else robustkit.Estimate(
             value=gap,
             n=len(right),
             ci_low=max(gap - below, 0.0),
             ci_high=min(gap + above, 1.0),
             interval="mover",
+            note=few,
+            unreliable=bool(few),
             chance=share - expected,
             spec=spec,
         ),
         f"average-of-{_plural(what)}": robustkit.Estimate(
-            value=mean, n=len(right), ci_low=mean_low, ci_high=mean_high, interval="mover", note=note, spec=spec
+            value=mean,
+            n=len(right),
+            ci_low=mean_low,
+            ci_high=mean_high,
+            interval="mover",
+            note=said,
+            unreliable=bool(few),
+            spec=spec,
         ),
         **_each(counts, names, what, spec),
     }

@@ -13,6 +13,8 @@ import robustkit
 from robustkit_metrics.columns import columns, invalid_note
 from robustkit_metrics.groups.accuracies import worst_parts
 
+_LISTED = 12
+
 
 @dataclass(frozen=True)
 class WorstClass:
@@ -34,4 +36,14 @@ class WorstClass:
         prediction, label = columns(records, "prediction", "label")
         labels, place = np.unique(label, return_inverse=True)
         names = [f"class={each}" for each in labels]
-        return worst_parts(prediction == label, place, names, what="class", note=invalid_note(records))
+        note = "; ".join(filter(None, [_absent(label, prediction), invalid_note(records)]))
+        return worst_parts(prediction == label, place, names, what="class", note=note)
+
+
+def _absent(label: NDArray[Any], prediction: NDArray[Any]) -> str:
+    """Return which classes have no sample, of those up to the last that is known from labels and predictions."""
+    absent = np.setdiff1d(np.arange(max(label.max(), prediction.max()) + 1), label)
+    if not len(absent):
+        return ""
+    more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""
+    return f"no sample is of the classes {', '.join(map(str, absent[:_LISTED]))}{more}"

@@ -36,10 +36,16 @@ class CoarseToFine:
         params: where the fine labels are, which layer, how probes are fitted, which samples are kept.
 
     Raises:
+        robustkit.ConfigError: a layer of the reference without a reference.
         robustkit.DataError: the file with the fine labels cannot be used.
     """
 
     def __init__(self, params: CoarseToFineParams) -> None:
+        if params.reference_layer and not params.reference:
+            raise robustkit.ConfigError(
+                f"coarse-to-fine: reference_layer={params.reference_layer} is of a second model, and none is named",
+                "name it with reference=NAME, or leave out reference_layer",
+            )
         self.params = params
         self._fine = read_groups(Path(params.labels).expanduser(), params.column)
 

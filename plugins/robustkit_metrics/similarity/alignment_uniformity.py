@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ import robustkit
 from robustkit_metrics.features.chosen import CHOSEN, keep_chosen, merge_chosen, names, reason_of
 from robustkit_metrics.features.vectors import patterns, usable_vectors
 from robustkit_metrics.similarity.moments import Array
-from robustkit_metrics.similarity.outcome import undefined
+from robustkit_metrics.similarity.outcome import FEW, undefined
 from robustkit_metrics.similarity.params import AlignmentUniformityParams
 
 _PARTS = ("alignment", "uniformity", "uniformity-clean")
 _ROWS = ("degraded", "clean")
 _TEMPERATURE = 2.0
+_FLOAT32 = 1e-6  # of entries of unit vectors
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,7 +33,8 @@ class AlignmentUniformity:
 
     Features are scaled to unit length. `alignment/LAYER` is the mean squared distance of the two, 0 where nothing
     changes; `uniformity/LAYER`, of the degraded inputs, and `uniformity-clean/LAYER` are the logarithm of the mean of
-    exp(-2 d²) over all pairs of the chosen samples, the lower, the more evenly they spread.
+    exp(-2 d²) over all pairs of the chosen samples, the lower, the more evenly they spread. Undefined where features of
+    a sample are all 0, hence without a direction, or the same for all samples; unreliable below 10 samples.
 
     Attributes:
         params: which layers, how they are pooled, and the choice of samples.
@@ -83,32 +85,60 @@ class AlignmentUniformity:
             return [undefined(n, reason)] * len(_PARTS)
         spec = f"uniformity/t={_TEMPERATURE:g}/samples={self.params.samples}/sample-seed={self.params.seed}/pool=mean"
         rows = [state[f"{CHOSEN}{name}/{kind}"] for kind in _ROWS]
-        return [_alignment(n, state[f"{name}/sums"]), *(_uniform(each, spec) for each in rows)]
+        sums = state[f"{name}/sums"]
+        zero = [int(each) for each in sums[2:]]
+        constant = [_is_constant(each) for each in rows]
+        return [
+            _alignment(n, sums, _no_direction(sum(zero), n) or ("constant features" if all(constant) else "")),
+            *(
+                _uniform(each, spec, _no_direction(none, n) or ("constant features" if same else ""))
+                for each, none, same in zip(rows, zero, constant, strict=True)
+            ),
+        ]
 
 
 def _sums(degraded: Tensor, clean: Tensor) -> Array:
-    """Return (2,) the sum of the squared distances of rows, and that of their squares."""
+    """Return (4,) the sum of the squared distances of rows, that of their squares, and rows of 0 in each."""
     squares = (degraded - clean).square().sum(dim=1)
-    return np.array([float(squares.sum()), float(squares.square().sum())])
+    zero = [float((each == 0).all(dim=1).sum()) for each in (degraded, clean)]
+    return np.array([float(squares.sum()), float(squares.square().sum()), *zero])
 
 
-def _alignment(n: int, sums: Array) -> robustkit.Estimate:
+def _no_direction(zero: int, n: int) -> str:
+    return f"the features of {zero} inputs of {n} samples are all 0 and have no direction" if zero else ""
+
+
+def _is_constant(rows: NDArray[np.floating]) -> bool:
+    return len(rows) > 1 and bool(np.ptp(rows, axis=0).max() <= _FLOAT32)
+
+
+def _few(n: int) -> str:
+    return f"unreliable: {n} samples, {FEW} are needed" if n < FEW else ""
+
+
+def _alignment(n: int, sums: Array, reason: str) -> robustkit.Estimate:
     """Return the mean of numbers from their sum and that of their squares, with Student's t-interval."""
     mean, spec = float(sums[0] / n), "alignment/squared/unit-length/pool=mean"
+    if reason:
+        return undefined(n, reason, spec)
+    few = _few(n)
+    found = robustkit.Estimate(value=mean, n=n, note=few, unreliable=bool(few), spec=spec)
     if n < 2:
-        return robustkit.Estimate(value=mean, n=n, spec=spec)
+        return found
     from scipy.special import stdtrit
 
     variance = max(float(sums[1] - n * mean**2), 0.0) / (n - 1)
     half = float(stdtrit(n - 1, 0.975)) * (variance / n) ** 0.5
     low, high = max(mean - half, 0.0), min(mean + half, 4.0)
-    return robustkit.Estimate(value=mean, n=n, ci_low=low, ci_high=high, interval="student-t", spec=spec)
+    return replace(found, ci_low=low, ci_high=high, interval="student-t")
 
 
-def _uniform(rows: NDArray[np.floating], spec: str) -> robustkit.Estimate:
-    if len(rows) < 2:
-        return undefined(len(rows), f"{len(rows)} samples, 2 are needed")
-    return robustkit.Estimate(value=uniformity(rows.astype(np.float64)), n=len(rows), spec=spec)
+def _uniform(rows: NDArray[np.floating], spec: str, reason: str) -> robustkit.Estimate:
+    n = len(rows)
+    if reason or n < 2:
+        return undefined(n, reason or f"{n} samples, 2 are needed", spec)
+    few, value = _few(n), uniformity(rows.astype(np.float64))
+    return robustkit.Estimate(value=value, n=n, note=few, unreliable=bool(few), spec=spec)
 
 
 def uniformity(rows: Array) -> float:

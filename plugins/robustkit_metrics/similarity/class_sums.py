@@ -56,7 +56,8 @@ class ClassSums:
     def variances(self) -> Array:
         """(present,) the mean squared distance of a class's samples from its mean."""
         found: Array = self.squares[self.present] / self.counts[self.present] - np.square(self.means).sum(axis=1)
-        return found
+        # A difference of equal numbers may be a rounding below 0.
+        return np.maximum(found, 0.0)
 
     def to_state(self) -> dict[str, NDArray[Any]]:
         """Return the sums by name."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy.spatial.distance import pdist
 
 import robustkit
 from robustkit_metrics.similarity.class_sums import ClassSums
@@ -18,28 +21,69 @@ SPECS = {
 }
 """The numbers that need no classifier, and what exactly they are."""
 
+_FLOAT32 = 1e-7
+
 
 def collapse(sums: ClassSums) -> Array:
-    """Return (6,) the numbers of `SPECS`, in their order; 0 at full collapse.
+    """Return (6,) the numbers of `SPECS`, in their order; 0 at full collapse, NaN where `reasons_against` has a reason.
 
     The global mean is the mean of the class means, so that unequal classes do not bend the geometry. Needs two classes
-    or more.
+    or more, whose means are not all the same.
     """
-    centred = sums.means - sums.means.mean(axis=0)
+    centred, against = _centred(sums), reasons_against(sums)
     classes = len(centred)
     within, between = sums.within, np.square(centred).sum() / classes
     norms = np.linalg.norm(centred, axis=1)
-    cosines = (centred @ centred.T / np.outer(norms, norms))[np.triu_indices(classes, 1)]
-    return np.array(
-        [
-            robustkit.nc1(sums.means, lambda directions: np.einsum("ij,ik,kj->j", directions, within, directions)),
-            np.trace(within) / between,
-            norms.std() / norms.mean(),
-            cosines.std(),
-            np.abs(cosines + 1 / (classes - 1)).mean(),
-            robustkit.cdnv(sums.means, sums.variances),
-        ]
-    )
+
+    def cosines() -> Array:
+        found: Array = (centred @ centred.T / np.outer(norms, norms))[np.triu_indices(classes, 1)]
+        return found
+
+    def along(directions: Array) -> Array:
+        return np.asarray(np.einsum("ij,ik,kj->j", directions, within, directions))
+
+    numbers: dict[str, Callable[[], float]] = {
+        "nc1": lambda: robustkit.nc1(sums.means, along),
+        "within-over-between": lambda: np.trace(within) / between,
+        "nc2-norms": lambda: norms.std() / norms.mean(),
+        "nc2-angles": lambda: cosines().std(),
+        "nc2-offset": lambda: np.abs(cosines() + 1 / (classes - 1)).mean(),
+        "cdnv": lambda: robustkit.cdnv(sums.means, sums.variances),
+    }
+    return np.array([np.nan if part in against else numbers[part]() for part in SPECS])
+
+
+def reasons_against(sums: ClassSums) -> dict[str, str]:
+    """Return by name why some of the numbers of `SPECS` do not exist, each for itself.
+
+    Args:
+        sums: of two classes or more, whose means are not all the same.
+    """
+    present, least = sums.present, rounding(sums)
+    found = {}
+    if sums.counts.max() < 2:
+        alone = "one sample of each class: no scatter within classes can be measured"
+        found = dict.fromkeys(("nc1", "within-over-between", "cdnv"), alone)
+    norms = np.linalg.norm(_centred(sums), axis=1)
+    if norms.min() <= least:
+        middle = f"the mean of class {present[norms.argmin()]} is the global mean, so that it has no direction"
+        found |= dict.fromkeys(("nc2-angles", "nc2-offset"), middle)
+    apart = pdist(sums.means)
+    if apart.min() <= least:
+        first, second = (places[apart.argmin()] for places in np.triu_indices(len(present), 1))
+        found["cdnv"] = f"the means of the classes {present[first]} and {present[second]} do not differ"
+    return found
+
+
+def rounding(sums: ClassSums) -> float:
+    """Return the distance below which means of float32 features are the same."""
+    return _FLOAT32 * float(np.linalg.norm(sums.pivot) + np.linalg.norm(sums.means, axis=1).max())
+
+
+def _centred(sums: ClassSums) -> Array:
+    """Return (present, d) the class means about the global mean."""
+    found: Array = sums.means - sums.means.mean(axis=0)
+    return found
 
 
 def self_duality(sums: ClassSums, weight: Array) -> float:
@@ -47,9 +91,9 @@ def self_duality(sums: ClassSums, weight: Array) -> float:
 
     Args:
         sums: of the features that the classifier is given.
-        weight: (C, d) of the classifier, not centred.
+        weight: (C, d) of the classifier, not centred; those of the classes that have samples are not all 0.
     """
-    centred = sums.means - sums.means.mean(axis=0)
+    centred = _centred(sums)
     rows = weight[sums.present]
     return float(np.linalg.norm(rows / np.linalg.norm(rows) - centred / np.linalg.norm(centred)))
 

@@ -12,8 +12,16 @@ from robustkit_metrics.features.chosen import CHOSEN, keep_chosen, merge_chosen,
 from robustkit_metrics.features.head import find_head
 from robustkit_metrics.features.vectors import UnusableError, vectors
 from robustkit_metrics.similarity.class_sums import ClassSums, add_classes, from_state, measure_classes
-from robustkit_metrics.similarity.collapse import SPECS, collapse, nearest_means, self_duality
+from robustkit_metrics.similarity.collapse import (
+    SPECS,
+    collapse,
+    nearest_means,
+    reasons_against,
+    rounding,
+    self_duality,
+)
 from robustkit_metrics.similarity.jackknife import FEWEST_CHUNKS, METHOD, Interval, intervals
+from robustkit_metrics.similarity.moments import Array
 from robustkit_metrics.similarity.outcome import undefined
 from robustkit_metrics.similarity.params import NeuralCollapseParams
 
@@ -67,13 +75,15 @@ class NeuralCollapse:
         if reason:
             return dict.fromkeys(PARTS, undefined(n, reason))
         sums = from_state(whole)
-        doubts = _doubts(sums)
+        doubts, against = _doubts(sums), reasons_against(sums)
         ends = _jackknife(sums, [from_state(chunk) for chunk in chunks])
         found = {
-            part: _estimate(float(value), n, f"{SPECS[part]}/{_DATA}", doubts, end)
+            part: undefined(n, against[part], f"{SPECS[part]}/{_DATA}")
+            if part in against
+            else _estimate(float(value), n, f"{SPECS[part]}/{_DATA}", doubts, end)
             for part, value, end in zip(SPECS, collapse(sums), ends, strict=True)
         }
-        found["nc3"] = _estimate(self_duality(sums, whole["weight"]), n, f"nc3/weights-not-centred/{_DATA}", doubts)
+        found["nc3"] = _duality(sums, whole["weight"], n, doubts)
         found["nc4"] = _agreement(sums, whole, f"nc4/samples={self.params.samples}/{_DATA}", doubts)
         return found
 
@@ -81,8 +91,8 @@ class NeuralCollapse:
 def _unfit(sums: ClassSums) -> str:
     if len(sums.present) < 2:
         return "samples of one class only"
-    centred = sums.means - sums.means.mean(axis=0)
-    return "class means that do not differ" if np.linalg.norm(centred, axis=1).min() == 0 else ""
+    spread = np.linalg.norm(sums.means - sums.means.mean(axis=0), axis=1).max()
+    return "class means that do not differ" if spread <= rounding(sums) else ""
 
 
 def _doubts(sums: ClassSums) -> list[str]:
@@ -99,6 +109,13 @@ def _jackknife(sums: ClassSums, chunks: Sequence[ClassSums]) -> list[Interval]:
     if not left or any(_unfit(each) or len(each.present) < len(sums.present) for each in left):
         return [(None, None)] * len(SPECS)
     return intervals(collapse(sums), [collapse(each) for each in left], (0.0, None))
+
+
+def _duality(sums: ClassSums, weight: Array, n: int, doubts: Sequence[str]) -> robustkit.Estimate:
+    spec = f"nc3/weights-not-centred/{_DATA}"
+    if not weight[sums.present].any():
+        return undefined(n, "the classifier's weights are 0", spec)
+    return _estimate(self_duality(sums, weight), n, spec, doubts)
 
 
 def _agreement(sums: ClassSums, state: robustkit.State, spec: str, doubts: Sequence[str]) -> robustkit.Estimate:

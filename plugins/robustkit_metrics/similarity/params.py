@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 
 import robustkit
 from robustkit_metrics.features.params import Channels, Layers, Pooling
@@ -53,7 +53,7 @@ class LinearCkaParams:
 class SimilarityParams:
     """Parameters of `similarity`."""
 
-    measure: MeasureName | tuple[MeasureName, ...] = "cka"
+    measure: MeasureName | Annotated[tuple[MeasureName, ...], MinLen(1)] = "cka"
     """One measure, or several; see docs/metrics.md."""
 
     against: Literal["clean", "layers"] = "clean"
@@ -95,9 +95,9 @@ class SimilarityParams:
     dissimilarity: Literal["correlation", "squared-euclidean"] = "correlation"
     """Of two samples, for `rsa` and `rsa-pearson`: 1 - correlation of their features, or squared distance."""
 
-    bandwidth: Literal["median", "median-off-diagonal"] | Annotated[float, Gt(0)] = "median"
+    bandwidth: Literal["median", "median-off-diagonal"] | Annotated[float, Gt(0), Le(1e100)] = "median"
     """Of `cka-rbf`, sigma, whose square is the median of all squared distances, or of those between two samples; or a
-    number."""
+    number above 0."""
 
     keep: Annotated[float, Gt(0), Le(1)] = 0.99
     """Share of the variance that `svcca` keeps: the fewest principal components that reach it."""

@@ -42,9 +42,26 @@ class Similarity:
 
     Attributes:
         params: what is compared, and how.
+
+    Raises:
+        robustkit.ConfigError: parameters that contradict each other.
     """
 
     params: SimilarityParams
+
+    def __post_init__(self) -> None:
+        """Refuse parameters of which one says that the other has no effect."""
+        params = self.params
+        if params.reference and params.against == "layers":
+            raise robustkit.ConfigError(
+                f"similarity: against=layers compares layers of one model, reference={params.reference} those of two",
+                "leave out one of them; reference=NAME,pairs=all compares all layers of two models",
+            )
+        if params.reference_layers and not params.reference:
+            raise robustkit.ConfigError(
+                "similarity: reference_layers are of a second model, and no reference is named",
+                "name it with reference=NAME, or leave out reference_layers",
+            )
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -115,7 +115,18 @@ def test_what_has_no_influence_has_no_error(make_keys):
     assert all(getattr(found, name)[0, 1] == 0 == found.errors[name][0, 1] for name in NAMES)
 
 
-@pytest.mark.parametrize(("draws", "std"), [(1, 0.1), (2, 0.0), (2, -1.0), (2, float("nan"))])
+@pytest.mark.parametrize(("draws", "std"), [(1, 0.1), (2, 0.0), (2, -1.0), (2, float("nan")), (2, float("inf"))])
 def test_draws_and_noise_are_needed(linear, make_keys, draws, std):
-    with pytest.raises(ConfigError, match="draws >= 2 and std > 0"):
+    with pytest.raises(ConfigError, match="draws >= 2 and std >= "):
         finite_effects(linear.respond, linear.inputs, value_basis((3,)), make_keys(1), draws=draws, std=std)
+
+
+@pytest.mark.parametrize("std", [1e-30, 1e-7, 9e-5])
+def test_noise_that_single_precision_absorbs_is_refused(make_keys, std):
+    inputs, basis = torch.ones(1, 3), value_basis((3,))
+    with pytest.raises(ConfigError, match=r"std >= 9\.5e-05 for torch\.float32 inputs"):
+        finite_effects(lambda x, r: (x[:, 0], x), inputs, basis, make_keys(1), draws=4, std=std)
+    found = finite_effects(lambda x, r: (x[:, 0], x), inputs, basis, make_keys(1), draws=512, std=1e-4)
+    assert found.sensitivity / 1e-4 == pytest.approx(1, abs=0.15)
+    double = finite_effects(lambda x, r: (x[:, 0], x), inputs.double(), basis, make_keys(1), draws=512, std=1e-7)
+    assert double.sensitivity / 1e-7 == pytest.approx(1, abs=0.15)

@@ -132,3 +132,15 @@ def test_reasons_may_be_collected_instead() -> None:
     with capture_features(net, ("0", "1"), unusable) as found:
         net(torch.ones(1, 2))
     assert (list(found), unusable) == (["0"], {"1": "returns dict, not a tensor"})
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_torchscript_layer_cannot_be_observed_and_the_others_can() -> None:
+    traced = torch.jit.trace(nn.Sequential(nn.Linear(2, 2)), torch.ones(1, 2))  # type: ignore[no-untyped-call]
+    net = nn.Sequential(nn.Linear(2, 2), traced)
+    unusable: dict[str, str] = {}
+    with capture_features(net, ("0", "1"), unusable) as found:
+        net(torch.ones(1, 2))
+    assert (list(found), unusable) == (["0"], {"1": "is TorchScript, whose output cannot be captured"})
+    with pytest.raises(DataError, match="layer '1' is TorchScript"), capture_features(net, ("1",)):
+        pass

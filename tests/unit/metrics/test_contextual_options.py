@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import spearmanr
 
 from robustkit import ConfigError, DataError, gradient_sensitivity, patch_basis
@@ -233,6 +234,15 @@ def test_what_cannot_be_compared_is_refused(params, reason):
     assert check_compared(PARAMS, (1, 8, 8)) == PARAMS
 
 
+@pytest.mark.parametrize("params", [UtilitySensitivityParams, SensitivityParams])
+@pytest.mark.parametrize("std", [1e-30, 1e-7, 9e-5, 1e30])
+def test_noise_that_inputs_do_not_resolve_is_refused(params, std):
+    reader = TypeAdapter(params)
+    with pytest.raises(ValidationError, match="std"):
+        reader.validate_python({"std": std})
+    assert reader.validate_python({"std": 1e-4}).std == 1e-4
+
+
 @pytest.mark.parametrize("metric", [UtilitySensitivity, Utility, Sensitivity])
 def test_thresholds_of_frequency_must_not_overlap(metric):
     params = {UtilitySensitivity: UtilitySensitivityParams, Utility: UtilityParams, Sensitivity: SensitivityParams}
@@ -311,7 +321,9 @@ def test_few_draws_change_the_ranks_and_the_correction_undoes_it(make_batch, est
     assert corrected.ci_low < corrected.value < corrected.ci_high
     assert (plain.value - exact) / off > 1, "negative control: what is not corrected is off"
     assert plain.unreliable
-    assert "raise draws, or read rank-correlation-disattenuated" in plain.note
+    assert corrected.unreliable
+    assert "by whose root it is divided; raise draws" in corrected.note
+    assert "of sensitivity have a reliability of" in plain.note
     assert not found["s-low"].unreliable
 
 
@@ -327,6 +339,41 @@ def test_halves_that_do_not_agree_correct_nothing():
     assert correct_for_noise({}, "") == {}
     undefined = {name: np.full(2, np.nan) for name in columns}
     assert "no sample has ranks" in next(iter(correct_for_noise(undefined, "").values())).note
+
+
+@pytest.mark.parametrize(
+    ("half", "status"), [(0.04, "undefined"), (0.06, "unreliable"), (0.66, "unreliable"), (0.67, "ok")]
+)
+@pytest.mark.parametrize("of", ["utility", "sensitivity"])
+def test_the_correction_is_as_reliable_as_the_ranks(half, status, of):
+    columns = {
+        "about halves": np.array([0.3, 0.3]),
+        "about reliability of utility": np.array([1.0, 1.0]),
+        "about reliability of sensitivity": np.array([1.0, 1.0]),
+    } | {f"about reliability of {of}": np.array([half, half])}
+    (found,) = correct_for_noise(columns, "").values()
+    assert found.status == status
+
+
+class Cusp(torch.nn.Module):
+    """Finite logits whose gradient is not a number where a sample is dark."""
+
+    def forward(self, images):
+        return (0 * images.flatten(1).sum(1, keepdim=True)).sqrt() + images.flatten(1)[:, :4]
+
+
+def test_a_gradient_that_is_no_number_is_said_to_be_none(make_batch, images):
+    batch = make_batch(Cusp(), images, LABELS)
+    for kind, params, part in (
+        (Utility, UtilityParams(patch=2), "norm"),
+        (Sensitivity, SensitivityParams(patch=2, worst_case=True), "jacobian-norm"),
+        (Sensitivity, SensitivityParams(patch=2, worst_case=True), "worst-case"),
+    ):
+        found = run(kind, params, batch)[part]
+        assert (found.value, found.status) == (None, "undefined")
+        assert "or its gradient, is not a number" in found.note
+    with pytest.raises(DataError, match="to be finite"):
+        run(UtilitySensitivity, PARAMS, batch)
 
 
 def test_degenerate_models_are_flagged(make_batch):
@@ -346,4 +393,4 @@ def test_degenerate_models_are_flagged(make_batch):
     nothing = run(Sensitivity, SensitivityParams(patch=4), make_batch(Seen(0 * dead.flatten(1)), constant, LABELS[:5]))
     assert nothing["jacobian-norm"].value == 0
     assert nothing["relative"].value is None
-    assert nothing["share/row-1-column-1"].note == "undefined: for all of 5 samples: all features have 0"
+    assert nothing["share/row-1-column-1"].note.startswith("undefined: for all of 5 samples: all features have 0")

@@ -231,3 +231,17 @@ def test_logits_in_place_of_confidences_are_refused():
     records = {"confidence": np.array([3.2, -1.0]), "prediction": np.ones(2), "label": np.ones(2)}
     with pytest.raises(robustkit.DataError, match=r"in \[0, 1\], got -1.0 to 3.2"):
         Ece(EceParams())(records)
+
+
+def test_debiased_errors_of_few_samples_a_bin_are_unreliable_and_count_those_that_count():
+    rng = np.random.default_rng(0)
+    confidence = np.concatenate([np.linspace(0.1, 0.4, 30), np.full(30, 0.9)])
+    records = {"confidence": confidence, "prediction": np.ones(60), "label": (rng.random(60) < 0.5).astype(float)}
+    found = Ece(EceParams(bins=10_000, norm="l2", debiased=True))(records)
+    assert (found.status, found.n) == ("unreliable", 30)
+    assert "30 samples in 10000 bins" in found.note
+    assert "30 samples that are alone in their bin are left out" in found.note
+    three = {name: column[-3:] for name, column in records.items()} | {"label": np.zeros(3)}
+    assert Ece(EceParams(norm="l2", debiased=True))(three).status == "unreliable"
+    enough = {"confidence": np.full(150, 0.9), "prediction": np.ones(150), "label": np.arange(150) % 2}
+    assert Ece(EceParams(norm="l2", debiased=True))(enough).status == "ok"

@@ -215,6 +215,21 @@ def test_worst_class_has_the_recall_of_each(birds: dict[str, Any]) -> None:
         "class=0": 0.75,
         "class=2": 0.95,
     }
+    assert found["worst"].note == "no sample is of the classes 1"
+
+
+def test_one_class_alone_has_no_gap() -> None:
+    records = {"label": np.zeros(20, int), "prediction": np.array([0] * 15 + [3] * 5)}
+    found = WorstClass(robustkit.NoParams())(records)
+    assert (found["gap"].value, found["gap"].note[:21]) == (None, "undefined: one class ")
+    assert found["worst"].note == "no sample is of the classes 1, 2, 3"
+    assert found["worst"].value == 0.75
+
+
+def test_gap_and_average_are_no_more_reliable_than_the_worst(birds: dict[str, Any], tmp_path: Path) -> None:
+    found = worst_group(write(tmp_path / "meta.csv", [100, 101, 130, 131], [LAND] * 2 + [WATER] * 2), birds)
+    assert {found[part].status for part in ("worst", "gap", "average-of-groups")} == {"unreliable"}
+    assert "with n = 2, little to go by" in found["gap"].note
 
 
 @pytest.fixture

@@ -223,3 +223,19 @@ def test_labels_may_be_names_and_notes_call_them_by_these():
     kept = np.r_[0:150, 197:200]
     found = coarse_to_fine(features[kept], COARSE[kept], names[kept])
     assert "label manx has 3 samples" in found.estimates["accuracy"].note
+
+
+def test_one_sample_of_each_fine_class_has_no_scatter():
+    rows = np.random.default_rng(0).normal(size=(8, 2))
+    found = coarse_to_fine(rows, np.arange(8) // 4, np.arange(8)).estimates
+    assert found["nc1"].value is found["cdnv"].value is None
+    assert "one sample of each fine label, such as 0: no scatter" in found["nc1"].note
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e-300])
+def test_the_scale_of_features_does_not_matter_to_collapse(scale):
+    fine = np.arange(80) % 4
+    rows = np.random.default_rng(0).normal(size=(80, 2)) + fine[:, None]
+    one, other = (coarse_to_fine(each, fine // 2, fine).estimates for each in (rows, rows * scale))
+    assert one["cdnv"].value == pytest.approx(other["cdnv"].value)
+    assert one["nc1"].value == pytest.approx(other["nc1"].value)

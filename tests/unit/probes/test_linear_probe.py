@@ -90,6 +90,14 @@ def test_scale_and_offset_never_matter():
     assert np.array_equal(one.predictions, other.predictions)
 
 
+@pytest.mark.parametrize("scale", [1e160, 1e-160, 1e-300])
+def test_squares_that_no_number_holds_do_not_matter(scale):
+    features, labels = skewed()
+    one, other = (linear_probe(each, labels) for each in (features, features * scale))
+    assert np.array_equal(one.predictions, other.predictions)
+    assert one.estimate == other.estimate
+
+
 def test_the_fit_is_the_minimum():
     """The gradient of the loss, by central differences of its definition, is 0 there and not beside it."""
     features, labels = skewed(200)

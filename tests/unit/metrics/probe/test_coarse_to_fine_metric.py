@@ -176,3 +176,10 @@ def test_a_file_that_is_not_there_is_an_error_before_anything_is_computed(tmp_pa
 def test_several_layers_are_too_many(fine, make_batch):
     with pytest.raises(robustkit.ConfigError, match="matches encoder, maps, head"):
         estimate(metric(fine(), layer="*"), make_batch)
+
+
+def test_a_layer_of_no_reference_is_refused(fine):
+    params = CoarseToFineParams(labels=fine(), reference_layer="encoder")
+    with pytest.raises(robustkit.ConfigError, match="reference_layer=encoder is of a second model, and none is named"):
+        CoarseToFine(params)
+    CoarseToFine(replace(params, reference="other"))

@@ -102,7 +102,30 @@ def test_equal_inputs_are_aligned_and_equal_rows_are_not_uniform(make_batch):
     assert found["alignment/l"].value == 0
     assert found["uniformity/l"].value == found["uniformity-clean/l"].value < 0
     assert found["uniformity/l"].n == 10
-    assert of_batches(metric, make_batch, torch.ones(30, 4))["uniformity/l"].value == 0
+    assert uniformity(np.ones((30, 4)) / 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("features", "note"),
+    [
+        (torch.zeros(30, 4), "of 30 samples are all 0 and have no direction"),
+        (torch.cat([torch.rand(29, 4), torch.zeros(1, 4)]), "the features of 2 inputs of 30 samples are all 0"),
+        (torch.full((30, 4), 0.1), "constant features"),
+    ],
+)
+def test_features_without_a_direction_or_the_same_for_all_are_not_aligned(make_batch, features, note):
+    found = of_batches(AlignmentUniformity(AlignmentUniformityParams()), make_batch, features)
+    assert {each.status for each in found.values()} == {"undefined"}
+    assert note in found["alignment/l"].note
+
+
+def test_alignment_of_few_samples_is_unreliable(make_batch):
+    x = torch.rand(10, 4, generator=torch.Generator().manual_seed(0))
+    metric = AlignmentUniformity(AlignmentUniformityParams())
+    few, enough = of_batches(metric, make_batch, x[:9]), of_batches(metric, make_batch, x)
+    assert {each.status for each in few.values()} == {"unreliable"}
+    assert few["alignment/l"].note == "unreliable: 9 samples, 10 are needed"
+    assert {each.status for each in enough.values()} == {"ok"}
 
 
 NC = {"nc1": 0.183653, "within-over-between": 1.558285, "nc2-norms": 0.090519, "nc2-angles": 0.121928}
@@ -221,3 +244,32 @@ def test_five_chunks_have_an_interval(make_batch):
     batches = [make_batch(None, x[a : a + 50], None, features={"l": x[a : a + 50]}) for a in range(0, 400, 50)]
     estimate = rank.estimate([rank.measure(batch) for batch in batches])["stable-rank/l"]
     assert estimate.ci_low < estimate.value < estimate.ci_high
+
+
+def undefined_in(found):
+    return {part for part, each in found.items() if each.status == "undefined"}
+
+
+def test_parts_of_neural_collapse_are_undefined_each_for_itself(make_batch):
+    labels = torch.arange(80) % 4
+    noise = torch.randn(80, 4, generator=torch.Generator().manual_seed(0))
+    noise -= torch.stack([noise[labels == k].mean(dim=0) for k in range(4)])[labels]
+    means = torch.tensor([[1.0, 0, 0, 0], [1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1.0]])
+    equal = collapse_of(make_batch, means[labels] + noise, labels)
+    assert undefined_in(equal) == {"cdnv"}
+    assert equal["cdnv"].note == "undefined: the means of the classes 0 and 1 do not differ"
+    middle = torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    central = collapse_of(make_batch, middle[labels] + noise, labels)
+    assert undefined_in(central) == {"cdnv", "nc2-angles", "nc2-offset"}
+    assert "is the global mean" in central["nc2-angles"].note
+    net = Net()
+    torch.nn.init.zeros_(net.head.weight)
+    flat = collapse_of(make_batch, torch.eye(4)[labels] + noise, labels, net=net)
+    assert undefined_in(flat) == {"nc3"}
+    assert flat["nc3"].note == "undefined: the classifier's weights are 0"
+
+
+def test_one_sample_of_each_class_has_no_scatter(make_batch):
+    found = collapse_of(make_batch, torch.eye(4) + 0.1 * torch.rand(4, 4), torch.arange(4))
+    assert undefined_in(found) == {"nc1", "within-over-between", "cdnv"}
+    assert "one sample of each class" in found["nc1"].note

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import robustkit
+from robustkit.host import load_host
+from robustkit.host.validate import parse_params
 from robustkit_metrics.similarity.params import SimilarityParams
 from robustkit_metrics.similarity.similarity import Similarity
 
@@ -352,3 +354,32 @@ def test_a_gpu_gives_the_same(make_batch, dtype, room):
         }
         for part, each in found["cpu"].items():
             assert found["cuda"][part].value == pytest.approx(each.value, abs=room), part
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"against": "layers", "reference": "other"}, "against=layers compares layers of one model"),
+        ({"reference_layers": ("a",)}, "no reference is named"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(params, message):
+    with pytest.raises(robustkit.ConfigError, match=message):
+        Similarity(SimilarityParams(**params))
+    Similarity(SimilarityParams(reference="other", reference_layers=("a",)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"measure": []}, "measure"),
+        ({"bandwidth": 1e200}, "bandwidth"),
+        ({"bandwidth": float("nan")}, "as a number: Input should be a finite number"),
+        ({"bandwidth": 0}, "as a number: Input should be greater than 0"),
+    ],
+)
+def test_impossible_parameters_are_refused_at_the_start(raw, message):
+    (entry,) = [each for each in load_host(strict=True).catalog.all("metric") if each.component.name == "similarity"]
+    with pytest.raises(robustkit.ConfigError, match="similarity") as refused:
+        parse_params(entry, raw)
+    assert message in f"{refused.value.message} {refused.value.hint}"
