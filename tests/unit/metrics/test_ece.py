@@ -239,7 +239,7 @@ def test_debiased_errors_of_few_samples_a_bin_are_unreliable_and_count_those_tha
     records = {"confidence": confidence, "prediction": np.ones(60), "label": (rng.random(60) < 0.5).astype(float)}
     found = Ece(EceParams(bins=10_000, norm="l2", debiased=True))(records)
     assert (found.status, found.n) == ("unreliable", 30)
-    assert "30 samples in 10000 bins" in found.note
+    assert "fewer than 10 samples for each of 10000 bins" in found.note
     assert "30 samples that are alone in their bin are left out" in found.note
     three = {name: column[-3:] for name, column in records.items()} | {"label": np.zeros(3)}
     assert Ece(EceParams(norm="l2", debiased=True))(three).status == "unreliable"
