@@ -194,7 +194,7 @@ def compare(name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, 
     if duel.ratio is None or not claimed:
         return True
     wanted = duel.ratio
-    if limit < wanted:
+    if fastest < wanted and limit < wanted:
         print(f"{name}: {wanted} times is beyond what the passes allow, {limit:.2f}")
         wanted = NEAR * limit
     return weaker <= max(1, 0.005 * problem.asked) and fastest >= wanted
