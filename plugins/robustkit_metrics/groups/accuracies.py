@@ -144,10 +144,6 @@ def worst_parts(
     share = float(right.mean())
     expected = chance_worst(counts.sizes, share)
     (low, high), (mean_low, mean_high) = worst_interval(counts), mean_interval_of(counts)
-    below = sqrt((mean - mean_low) ** 2 + (high - worst) ** 2)
-    above = sqrt((mean_high - mean) ** 2 + (worst - low) ** 2)
-    gap = mean - worst
-    alone = f"one {what} alone has samples, which is the worst and the mean" if len(accuracies) < 2 else ""
     said = "; ".join(filter(None, [few, note]))
     return {
         "worst": robustkit.Estimate(
@@ -161,19 +157,7 @@ def worst_parts(
             chance=expected,
             spec=spec,
         ),
-        "gap": robustkit.Estimate(value=None, n=len(right), note=f"undefined: {alone}", spec=spec)
-        if alone
-        else robustkit.Estimate(
-            value=gap,
-            n=len(right),
-            ci_low=max(gap - below, 0.0),
-            ci_high=min(gap + above, 1.0),
-            interval="mover",
-            note=few,
-            unreliable=bool(few),
-            chance=share - expected,
-            spec=spec,
-        ),
+        "gap": _gap(counts, what, spec=spec, few=few, chance=share - expected),
         f"average-of-{_plural(what)}": robustkit.Estimate(
             value=mean,
             n=len(right),
@@ -186,6 +170,29 @@ def worst_parts(
         ),
         **_each(counts, names, what, spec),
     }
+
+
+def _gap(counts: GroupCounts, what: str, *, spec: str, few: str, chance: float) -> robustkit.Estimate:
+    """Return how far the worst group is below the mean over groups."""
+    n, mean, worst = int(counts.sizes.sum()), float(counts.accuracies.mean()), float(counts.accuracies.min())
+    if len(counts.groups) < 2:
+        note = f"undefined: one {what} alone has samples, which is the worst and the mean"
+        return robustkit.Estimate(value=None, n=n, note=note, spec=spec)
+    (low, high), (mean_low, mean_high) = worst_interval(counts), mean_interval_of(counts)
+    below = sqrt((mean - mean_low) ** 2 + (high - worst) ** 2)
+    above = sqrt((mean_high - mean) ** 2 + (worst - low) ** 2)
+    gap = mean - worst
+    return robustkit.Estimate(
+        value=gap,
+        n=n,
+        ci_low=max(gap - below, 0.0),
+        ci_high=min(gap + above, 1.0),
+        interval="mover",
+        note=few,
+        unreliable=bool(few),
+        chance=chance,
+        spec=spec,
+    )
 
 
 def _each(counts: GroupCounts, names: Sequence[str], what: str, spec: str) -> dict[str, robustkit.Estimate]:
