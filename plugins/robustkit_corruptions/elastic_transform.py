@@ -15,7 +15,8 @@ from torch.nn import functional
 from robustkit import Keys
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.gaussian_blur import smooth
+from robustkit_corruptions.gaussian_blur import smooth_noise
+from robustkit_corruptions.pieces import by_images
 
 _TRUNCATE = 3.0
 
@@ -86,7 +87,7 @@ class ElasticTransform(Corruption):
             moved = keys.child("affine").uniform(3, 2).mul_(2 * unit * affine).sub_(unit * affine)
             corners = moved.to(torch.float32).cpu().numpy()
         fields = (
-            smooth(field.mul_(2 * reach).sub_(reach), sigmas, truncate=_TRUNCATE, edge="reflect").mul_(alpha)
+            smooth_noise(field.mul_(2 * reach).sub_(reach), sigmas, truncate=_TRUNCATE, edge="reflect").mul_(alpha)
             for field in (down, right)
         )
         down, right = (field.to(torch.float32) for field in fields)
@@ -98,28 +99,31 @@ class ElasticTransform(Corruption):
         if drawn.corners is not None:
             extent = (height, width) if self.params.mode == "reference" else None
             values = affine_map(values, drawn.corners, extent)
-        rows = torch.arange(height, device=values.device)[:, None] + drawn.down.to(torch.float64)
-        columns = torch.arange(width, device=values.device) + drawn.right.to(torch.float64)
-        return interpolate(values, rows, columns)
+        return by_images(values, interpolate, drawn.down, drawn.right)
 
 
 _UNITS = {"cifar": 32, "tiny-imagenet": 64, "imagenet": 244, "inception": 360}
 """Pixels that the constants of a published set count in; 244 is the script's slip for 224, which the set has."""
 
 
-def interpolate(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return values between pixels, as `scipy.ndimage.map_coordinates` of order 1 with mode `reflect` does it.
+def interpolate(values: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Return values beside the pixels, as `scipy.ndimage.map_coordinates` of order 1 with mode `reflect` does it.
 
     Computed in float64, so that results differ from scipy's in its last bits only, before they take the values' dtype.
 
     Args:
         values: (N, C, H, W) float.
-        rows: (N, H, W) float64, in pixels from the first; outside, the image is mirrored about its edge.
-        columns: the same along the width.
+        down: (N, H, W), how many pixels below; outside, the image is mirrored about its edge.
+        right: the same along the width.
     """
-    height, width = values.shape[2:]
+    n, _, height, width = values.shape
     # From -1 at the outer edge of the first pixel to 1 at that of the last.
-    grid = torch.stack([(columns * 2 + 1) / width - 1, (rows * 2 + 1) / height - 1], dim=-1)
+    rows, columns = (
+        torch.arange(1, 2 * side, 2, dtype=torch.float64, device=values.device) / side - 1 for side in (height, width)
+    )
+    grid = torch.empty(n, height, width, 2, dtype=torch.float64, device=values.device)
+    torch.add(columns, right, alpha=2 / width, out=grid[..., 0])
+    torch.add(rows[:, None], down, alpha=2 / height, out=grid[..., 1])
     found = functional.grid_sample(values.to(torch.float64), grid, padding_mode="reflection", align_corners=False)
     return found.to(values.dtype)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -56,14 +57,40 @@ def smooth(fields: Tensor, sigmas: tuple[float, float], *, truncate: float = 4.0
         edge: what lies outside: the edge pixel again and again, or the image mirrored about its edge.
     """
     large = fields.shape[-2:].numel() > _SMALL
-    convolved = convolve_in_cache if large and fields.device.type == "cpu" else convolve
+    in_cache = large and edge == "nearest" and fields.device.type == "cpu"
 
     def smoothed(planes: Tensor) -> Tensor:
         for sigma, dim in zip(sigmas, (_ROWS, _COLUMNS), strict=True):
-            planes = convolved(planes, half_kernel(sigma, truncate), dim, edge)
+            kernel = half_kernel(sigma, truncate)
+            planes = convolve_in_cache(planes, kernel, dim) if in_cache else convolve(planes, kernel, dim, edge)
         return planes
 
     return by_planes(fields.reshape(-1, 1, *fields.shape[-2:]), smoothed).view(fields.shape)
+
+
+def smooth_noise(
+    fields: Tensor, sigmas: tuple[float, float], *, truncate: float = 4.0, edge: Edge = "nearest"
+) -> Tensor:
+    """Return what `smooth` does, up to the last bits, and on a CPU two to three times as fast, by OpenCV.
+
+    For random fields, where hardly any value lies so near to a threshold that its last bits decide.
+
+    Args:
+        fields: (N, H, W) float64.
+        sigmas: as for `smooth`.
+        truncate: as for `smooth`.
+        edge: as for `smooth`.
+    """
+    if fields.device.type != "cpu":
+        return smooth(fields, sigmas, truncate=truncate, edge=edge)
+    along, across = (np.array([*half[:0:-1], *half]) for half in (half_kernel(sigma, truncate) for sigma in sigmas))
+    smoothed = torch.empty_like(fields)
+    for field, found in zip(fields.numpy(), smoothed.numpy(), strict=True):
+        cv2.sepFilter2D(field, cv2.CV_64F, across, along, dst=found, borderType=_BORDERS[edge])
+    return smoothed
+
+
+_BORDERS: dict[Edge, int] = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT}
 
 
 @lru_cache(maxsize=64)
@@ -81,8 +108,8 @@ def half_kernel(sigma: float, truncate: float = 4.0) -> tuple[float, ...]:
     return tuple((kernel / kernel.sum())[radius:].tolist())
 
 
-def convolve_in_cache(planes: Tensor, kernel: tuple[float, ...], dim: int, edge: Edge = "nearest") -> Tensor:
-    """Return what `convolve` does, faster on a CPU for large planes, as many as its cache holds.
+def convolve_in_cache(planes: Tensor, kernel: tuple[float, ...], dim: int) -> Tensor:
+    """Return what `convolve` does with the nearest edge, faster on a CPU for large planes, as many as its cache holds.
 
     All of a padded plane is one run of numbers, in which a shift along either dimension is an offset: each tap is three
     passes over contiguous memory. Beside each row, numbers are computed that mix two rows; at the end they are left
@@ -92,7 +119,9 @@ def convolve_in_cache(planes: Tensor, kernel: tuple[float, ...], dim: int, edge:
     if radius == 0:
         return planes
     count, _, height, width = planes.shape
-    padded = _padded(planes.to(torch.float64), radius, dim, edge)
+    # Along the columns with one row more, for the last row's taps.
+    sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, 1)
+    padded = functional.pad(planes.to(torch.float64), sides, mode="replicate")
     stride = width if dim == _ROWS else 1
     flat, numbers = padded.flatten(1).numpy(), height * padded.shape[3]
     total = np.empty((count, numbers))
@@ -106,22 +135,6 @@ def convolve_in_cache(planes: Tensor, kernel: tuple[float, ...], dim: int, edge:
             np.add(part, np.multiply(pair, kernel[tap], out=pair), out=part)
     kept = torch.from_numpy(total).view(count, 1, height, -1)[..., :width]
     return kept.to(planes.dtype)
-
-
-def _padded(planes: Tensor, radius: int, dim: int, edge: Edge) -> Tensor:
-    """Return planes with their surroundings; along the columns with one row more, for the last row's taps."""
-    more = 0 if dim == _ROWS else 1
-    if edge == "nearest":
-        sides = (0, 0, radius, radius) if dim == _ROWS else (radius, radius, 0, more)
-        return functional.pad(planes, sides, mode="replicate")
-    side = planes.shape[dim]
-    if radius <= side:
-        # Several times as fast as `index_select`.
-        first, last = planes.narrow(dim, 0, radius).flip(dim), planes.narrow(dim, side - radius, radius).flip(dim)
-        mirrored = torch.cat([first, planes, last], dim=dim)
-    else:
-        mirrored = planes.index_select(dim, outside(side, radius, edge, planes.device))
-    return functional.pad(mirrored, (0, 0, 0, more))
 
 
 def convolve(fields: Tensor, kernel: tuple[float, ...], dim: int, edge: Edge = "nearest") -> Tensor:

@@ -35,21 +35,23 @@ def by_planes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     return _in_pieces(values.flatten(0, 1)[:, None], compute, _CACHED).view_as(values)
 
 
-def by_images(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+def by_images(values: Tensor, compute: Callable[..., Tensor], *others: Tensor) -> Tensor:
     """Return what `compute` makes of (N, C, H, W) values, given some images of them at a time.
 
     Args:
         values: any device; where it is not the CPU, all images go at once.
         compute: from (P, C, H, W) to the same shape, each image on its own.
+        others: (N, …); `compute` gets their rows for these images after the values.
     """
-    return _in_pieces(values, compute, 2 * _CACHED)
+    return _in_pieces(values, compute, 2 * _CACHED, *others)
 
 
-def _in_pieces(values: Tensor, compute: Callable[[Tensor], Tensor], numbers: int) -> Tensor:
+def _in_pieces(values: Tensor, compute: Callable[..., Tensor], numbers: int, *others: Tensor) -> Tensor:
     size = max(1, numbers // max(1, values.shape[1:].numel()))
     if values.device.type != "cpu" or size >= len(values):
-        return compute(values).contiguous()
+        return compute(values, *others).contiguous()
     found = torch.empty_like(values)
     for start in range(0, len(values), size):
-        found[start : start + size] = compute(values[start : start + size])
+        rows = slice(start, start + size)
+        found[rows] = compute(values[rows], *(other[rows] for other in others))
     return found

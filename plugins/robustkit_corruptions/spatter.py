@@ -14,7 +14,7 @@ from robustkit import Keys
 from robustkit_corruptions.colour import tinted
 from robustkit_corruptions.constants import Constants, Row
 from robustkit_corruptions.corruption import Corruption, Shape
-from robustkit_corruptions.gaussian_blur import smooth
+from robustkit_corruptions.gaussian_blur import smooth, smooth_noise
 
 _WHITE = 255
 _MUD = (63 / 255, 42 / 255, 20 / 255)
@@ -76,7 +76,7 @@ class Spatter(Corruption):
         The drops of water are drawn on the CPU, by OpenCV.
         """
         loc, scale, blur, threshold, strength, mud = constants
-        liquid = smooth(keys.normal(*shape[1:], bits=32).mul_(scale).add_(loc), (blur, blur))
+        liquid = smooth_noise(keys.normal(*shape[1:], bits=32).mul_(scale).add_(loc), (blur, blur))
         if mud:
             covered = (liquid > threshold).to(torch.float32)
             mask = smooth(covered, (strength, strength))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 import numpy as np
@@ -16,6 +17,9 @@ from robustkit_corruptions.zoom import clipped_zoom, enlargement
 
 _LANES = 8
 """Numbers of float64 that the widest instructions take at once."""
+
+_TOGETHER = 1 << 17
+"""Values that are enlarged together, at least eight planes of them."""
 
 
 class ZoomBlur(Corruption):
@@ -50,25 +54,31 @@ class ZoomBlur(Corruption):
         grouped = groupby(factors, lambda factor: [enlargement(side, factor) for side in sides])
         alike = [list(each) for _, each in grouped]
 
-        fields = _interleaved(values) if values.device.type == "cpu" else values
-        total, exact = torch.zeros_like(fields), fields.to(torch.float64)
-        for same in alike:
-            # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
-            # enlargement is rounded to float32, as scipy returns it.
-            enlarged = clipped_zoom(exact, same[0], edge=reference, trim="centre").to(torch.float32)
-            # Each is added by itself: the sums are rounded to float32, too.
-            for _ in same:
-                total += enlarged
-        blurred = divide_(total.add_(fields), len(factors) + 1) if reference else divide_(total, len(factors))
-        return blurred[0, : values.shape[:2].numel()].reshape(values.shape) if fields is not values else blurred
+        def averaged(fields: Tensor) -> Tensor:
+            total, exact = torch.zeros_like(fields), fields.to(torch.float64)
+            for same in alike:
+                # Factors below 1.5 leave at most one row too many, of which all published programs drop the last. Each
+                # enlargement is rounded to float32, as scipy returns it.
+                enlarged = clipped_zoom(exact, same[0], edge=reference, trim="centre").to(torch.float32)
+                # Each is added by itself: the sums are rounded to float32, too.
+                for _ in same:
+                    total += enlarged
+            return divide_(total.add_(fields), len(factors) + 1) if reference else divide_(total, len(factors))
+
+        return _in_lanes(values, averaged) if values.device.type == "cpu" else averaged(values)
 
 
-def _interleaved(values: Tensor) -> Tensor:
-    """Return all planes of (N, C, H, W) values as channels of one image, (1, P, H, W), last in memory.
+def _in_lanes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what `compute` makes of (N, C, H, W) values, given some planes of them at a time.
 
-    P is a multiple of 8, filled up with zeros: eight planes at a time are what a CPU enlarges fastest, by far, and in
-    the same way whatever the batch.
+    It gets them as channels of one image, (1, P, H, W), last in memory. P is a multiple of 8, filled up with zeros:
+    eight planes at a time are what a CPU enlarges fastest, by far, and in the same way whatever the batch.
     """
-    planes = values.flatten(0, 1)[None]
-    filled = functional.pad(planes, (0, 0, 0, 0, 0, -planes.shape[1] % _LANES))
-    return filled.contiguous(memory_format=torch.channels_last)
+    planes = values.flatten(0, 1)
+    size = max(1, _TOGETHER // (_LANES * planes[0].numel())) * _LANES
+    found = torch.empty_like(planes)
+    for start in range(0, len(planes), size):
+        some = planes[start : start + size]
+        lanes = functional.pad(some, (0, 0, 0, 0, 0, -len(some) % _LANES))[None]
+        found[start : start + size] = compute(lanes.contiguous(memory_format=torch.channels_last))[0, : len(some)]
+    return found.view_as(values)

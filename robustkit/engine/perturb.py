@@ -16,6 +16,9 @@ _BLOCK = {"cpu": 32 * 3 * 32 * 32}
 
 _LARGE_BLOCK = 1 << 26
 
+_SHARED = 1 << 21
+"""Values up to which eight images are perturbed together though no cache holds them."""
+
 
 def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severity: Tensor | float) -> Tensor:
     """Return the degraded batch; where the severity is 0 a sample is returned as it is.
@@ -42,9 +45,9 @@ def perturb(perturbation: ImagePerturbation, images: Tensor, keys: Keys, severit
 
 
 def _blocks(images: Tensor) -> list[slice]:
-    values = _BLOCK.get(images.device.type, _LARGE_BLOCK)
-    # Two large images share the costs that do not grow with them.
-    size = max(2, values // max(1, images.shape[1:].numel()))
+    numbers = max(1, images.shape[1:].numel())
+    # Some large images share the costs that do not grow with them.
+    size = max(_BLOCK.get(images.device.type, _LARGE_BLOCK) // numbers, min(8, _SHARED // numbers), 1)
     return [slice(start, start + size) for start in range(0, len(images), size)]
 
 

@@ -138,10 +138,10 @@ def test_control_more_salt_than_pepper_is_told_apart(compare, monkeypatch):
 
 
 def test_control_a_wider_smoothing_of_the_elastic_field_is_told_apart(compare, monkeypatch):
-    smooth = elastic_transform.smooth
+    smooth = elastic_transform.smooth_noise
     monkeypatch.setattr(
         elastic_transform,
-        "smooth",
+        "smooth_noise",
         lambda field, sigmas, **options: smooth(field, tuple(1.1 * sigma for sigma in sigmas), **options),
     )
     assert disagreements(*compare("elastic-transform", 3))

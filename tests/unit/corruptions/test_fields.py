@@ -68,12 +68,13 @@ def test_spatter_on_which_no_drop_falls_changes_nothing(corrupt, build, make_key
 def test_interpolation_is_scipys(shape):
     images = uniforms(2, *shape).to(torch.float32)
     height, width = shape[1:]
-    rows = uniforms(2, height, width) * 4 * height - 1.5 * height
-    columns = uniforms(2, height, width).flip(2) * 4 * width - 1.5 * width
-    ours = interpolate(images, rows, columns)
-    for image, down, right, result in zip(images, rows, columns, ours, strict=True):
+    downs = uniforms(2, height, width) * 4 * height - 2 * height
+    rights = uniforms(2, height, width).flip(2) * 4 * width - 2 * width
+    ours = interpolate(images, downs, rights)
+    for image, down, right, result in zip(images, downs, rights, ours, strict=True):
+        places = np.indices((height, width)) + np.stack([down, right])
         for plane, found in zip(image.numpy(), result.numpy(), strict=True):
-            expected = map_coordinates(plane, [down.numpy(), right.numpy()], order=1, mode="reflect")
+            expected = map_coordinates(plane, places, order=1, mode="reflect")
             assert np.allclose(found, expected, rtol=0, atol=1e-6)
 
 

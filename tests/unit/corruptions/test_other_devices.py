@@ -13,7 +13,7 @@ import robustkit_corruptions
 from robustkit_corruptions.colour import luma, weighted
 from robustkit_corruptions.contrast import channel_mean
 from robustkit_corruptions.defocus_blur import _convolve, disk
-from robustkit_corruptions.gaussian_blur import convolve, half_kernel, smooth
+from robustkit_corruptions.gaussian_blur import convolve, half_kernel, smooth, smooth_noise
 from robustkit_corruptions.motion_blur import _along, _cut, _gathered, line
 from robustkit_corruptions.poisson import quantiles
 
@@ -44,6 +44,8 @@ def test_the_normal_kernel_is_applied_as_scipy_applies_it_bit_for_bit(size, sigm
     expected = gaussian_filter(images.numpy(), (0, 0, sigma, sigma), mode=edge, truncate=truncate)
     assert torch.equal(found, torch.from_numpy(expected))
     assert torch.equal(smooth(images, (sigma, sigma), truncate=truncate, edge=edge), found)
+    by_opencv = smooth_noise(images.flatten(0, 1), (sigma, sigma), truncate=truncate, edge=edge)
+    assert torch.allclose(by_opencv.view_as(found), found, rtol=0, atol=1e-14)
 
 
 def test_the_normal_kernel_keeps_float32_as_scipy_does(draw_images):
