@@ -11,8 +11,10 @@ each side returns is judged here, in norm, bounds and by a fresh forward pass. T
 seconds are timed several times, taking turns, and the median counts. Passes are counted by hooks in a run of their own.
 
 `Jaccard` is that of the images broken with those that robustkit breaks, `itself` that of a side with itself under
-another seed: no two sets can be expected to be more alike than that, and of 25 broken images, one is 4 %. What is
-broken sample by sample, tests/parity/attacks compares over several seeds. `ratio` is the peer's time over robustkit's,
+another seed: no two sets with random numbers of their own can be expected to be more alike than that, and of 25 broken
+images, one is 4 %. `given` is the Jaccard index with a peer that runs once more, from the starting points that
+robustkit drew, where a peer can be given them: then nothing is random. What is broken sample by sample,
+tests/parity/attacks compares over several seeds. `ratio` is the peer's time over robustkit's,
 and `limit` the same of the passes alone, a backward pass weighed by what it costs on this model: what is spared by
 samples that drop out. No attack that asks the model as often can be faster than its limit, but for a peer's own
 overhead. Where the limit is below what is wanted, a share of it is.
@@ -26,12 +28,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -43,14 +46,31 @@ from robustkit.engine.adversarial import Assault, attack_samples, largest_norm, 
 from robustkit.engine.classifier import Classifier
 from robustkit.engine.plan import make_plan
 from robustkit.host import Host, load_host
+from robustkit_attacks.ball import Ball, ball_around
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINTS = ROOT / "plugins" / "robustkit_zoo" / "assets" / "checkpoints"
 BATCH = 256
 """What the evaluator gives an attack on images of 28x28."""
 
-Attack = Callable[[nn.Module, Tensor, Tensor, ThreatModel, int], Tensor]
-"""From a model, images, labels, a threat model and a seed to adversarial images."""
+Starts = Callable[[int], Tensor]
+"""From the number of a run, from 0, to the points (n, …), one an image, that it starts from."""
+
+
+class Attack(Protocol):
+    """From a model, images, labels, a threat model, a seed and perhaps starting points to adversarial images."""
+
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        threat_model: ThreatModel,
+        seed: int,
+        starts: Starts | None = None,
+    ) -> Tensor:
+        """Return (n, …) images, broken or not."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,12 +95,19 @@ class Duel:
         peers: by name, the same attack.
         rounds: how often it is timed.
         ratio: by how much robustkit has to be faster than the fastest peer; None where nothing is claimed.
+        starts: from the balls around the images and robustkit's keys to the points that it starts from.
+        given: the peers that can be given these.
+        alike: the smallest Jaccard index: with those, or with every peer where none is given anything; None where
+            nothing is claimed.
     """
 
     own: str
     peers: dict[str, Attack]
     rounds: int = 1
     ratio: float | None = None
+    starts: Callable[[Ball, Keys], Starts] | None = None
+    given: tuple[str, ...] = ()
+    alike: float | None = None
 
 
 STEPS = 20
@@ -97,15 +124,24 @@ def duels() -> dict[str, Duel]:
             peers={"foolbox": foolbox_pgd, "torchattacks": torchattacks_pgd},
             rounds=5,
             ratio=1.3,
+            starts=lambda ball, keys: lambda _: ball.inside(keys.child("restart 0")),
+            given=("foolbox",),
+            alike=0.97,
         ),
         "apgd-ce": Duel(
             own="apgd-ce",
             peers={"torchattacks": torchattacks("APGD", loss="ce", steps=100), "autoattack": reference("apgd-ce")},
             rounds=3,
+            starts=lambda ball, keys: lambda _: ball.surface(keys.child("restart 0")),
+            given=("autoattack",),
+            alike=0.97,
         ),
         "apgd-t": Duel(
             own="apgd-t",
             peers={"torchattacks": torchattacks("APGDT", steps=100), "autoattack": reference("apgd-t")},
+            starts=lambda ball, keys: lambda run: ball.surface(keys.child("restart 0").child(f"target {run}")),
+            given=("autoattack",),
+            alike=0.97,
         ),
         "fab-t": Duel(
             # The reference stops at the first point inside eps.
@@ -118,6 +154,7 @@ def duels() -> dict[str, Duel]:
         "square": Duel(
             own="square:queries=5000",
             peers={"torchattacks": torchattacks("Square", n_queries=5000), "autoattack": reference("square")},
+            alike=0.9,
         ),
         "standard": Duel(own="standard", peers={"autoattack": reference("standard")}, ratio=1.5),
     }
@@ -138,8 +175,8 @@ def main() -> int:
             f"{options.norm} eps {threat_model.eps:g}{' (no defence: reported apart)' if name == 'standard' else ''}"
         )
         print(
-            f"{'attack':<10}{'by':<14}{'robust':>8}{'Jaccard':>9}{'itself':>8}{'only it':>8}{'images/s':>10}"
-            f"{'s/survivor':>12}{'fwd/image':>11}{'bwd/image':>11}{'ratio':>8}{'limit':>8}"
+            f"{'attack':<10}{'by':<14}{'robust':>8}{'Jaccard':>9}{'itself':>8}{'given':>8}{'only it':>8}"
+            f"{'images/s':>10}{'s/survivor':>12}{'fwd/image':>11}{'bwd/image':>11}{'ratio':>8}{'limit':>8}"
         )
         for attack in chosen:
             fine &= compare(attack, duels()[attack], problem, threat_model, host, claimed=name != "standard")
@@ -165,22 +202,27 @@ class Found:
 
 def compare(name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, host: Host, *, claimed: bool) -> bool:
     """Print one attack's lines; return whether what is claimed holds."""
-    sides = measure({OWN: own_attack(duel.own, threat_model, host), **duel.peers}, duel.rounds, problem, threat_model)
+    own_attack, keys = prepare(duel.own, problem, threat_model, host)
+    sides = measure({OWN: own_attack, **duel.peers}, duel.rounds, problem, threat_model)
     own, weight = sides[OWN], backward_cost(problem)
+    given = {}
+    if duel.starts:
+        starts = duel.starts(ball_around(problem.images, threat_model), keys)
+        given = {
+            side: judge(run(duel.peers[side], problem, threat_model, starts=starts), problem, threat_model)
+            for side in duel.given
+        }
 
     def cost(passes: tuple[float, float]) -> float:
         return passes[0] + weight * passes[1]
 
     n = len(problem.images)
     for side, found in sides.items():
-        held, overlap, itself = (
-            n - int(found.broken.sum()),
-            jaccard(own.broken, found.broken),
-            jaccard(found.broken, found.again),
-        )
-        only = int((found.broken & ~own.broken).sum())
+        held, only = n - int(found.broken.sum()), int((found.broken & ~own.broken).sum())
+        overlap, itself = jaccard(own.broken, found.broken), jaccard(found.broken, found.again)
+        same = f"{jaccard(own.broken, given[side]):.3f}" if side in given else "-"
         print(
-            f"{name:<10}{side:<14}{held / problem.asked:>8.3f}{overlap:>9.3f}{itself:>8.3f}{only:>8}"
+            f"{name:<10}{side:<14}{held / problem.asked:>8.3f}{overlap:>9.3f}{itself:>8.3f}{same:>8}{only:>8}"
             f"{n / found.seconds:>10.1f}{found.seconds / max(held, 1):>12.4f}"
             f"{found.passes[0]:>11.1f}{found.passes[1]:>11.1f}"
             f"{found.seconds / own.seconds:>8.2f}{cost(found.passes) / cost(own.passes):>8.2f}",
@@ -191,13 +233,17 @@ def compare(name: str, duel: Duel, problem: Problem, threat_model: ThreatModel, 
     limit = min(cost(found.passes) for found in peers) / cost(own.passes)
     weaker = max(int(found.broken.sum()) for found in peers) - int(own.broken.sum())
     print(f"{name}: {max(weaker, 0)} images weaker than the strongest peer; {fastest:.2f} times as fast as the fastest")
-    if duel.ratio is None or not claimed:
+    if not claimed:
         return True
+    compared = list(given.values()) or [found.broken for found in peers]
+    fine = duel.alike is None or min(jaccard(own.broken, broken) for broken in compared) >= duel.alike
+    if duel.ratio is None:
+        return fine
     wanted = duel.ratio
     if fastest < wanted and limit < wanted:
         print(f"{name}: {wanted} times is beyond what the passes allow, {limit:.2f}")
         wanted = NEAR * limit
-    return weaker <= max(1, 0.005 * problem.asked) and fastest >= wanted
+    return fine and weaker <= max(1, 0.005 * problem.asked) and fastest >= wanted
 
 
 def measure(attacks: dict[str, Attack], rounds: int, problem: Problem, threat_model: ThreatModel) -> dict[str, Found]:
@@ -248,10 +294,13 @@ def judge(found: Tensor, problem: Problem, threat_model: ThreatModel) -> Tensor:
         return (problem.model(found).argmax(dim=1) != problem.labels) & inside
 
 
-def run(attack: Attack, problem: Problem, threat_model: ThreatModel, seed: int = 0) -> Tensor:
+def run(
+    attack: Attack, problem: Problem, threat_model: ThreatModel, seed: int = 0, starts: Starts | None = None
+) -> Tensor:
     """Return what an attack makes of a problem; what libraries print is not shown."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return attack(problem.model, problem.images.clone(), problem.labels.clone(), threat_model, seed).detach()
+        images, labels = problem.images.clone(), problem.labels.clone()
+        return attack(problem.model, images, labels, threat_model, seed, starts).detach()
 
 
 def count_passes(attack: Attack, problem: Problem, threat_model: ThreatModel) -> tuple[float, float]:
@@ -277,8 +326,8 @@ def count_passes(attack: Attack, problem: Problem, threat_model: ThreatModel) ->
     return counts["forward"] / n, counts["backward"] / n
 
 
-def own_attack(text: str, threat_model: ThreatModel, host: Host) -> Attack:
-    """Return an attack of robustkit, run as the evaluator runs it."""
+def prepare(text: str, problem: Problem, threat_model: ThreatModel, host: Host) -> tuple[Attack, Keys]:
+    """Return an attack of robustkit, run as the evaluator runs it, and its keys under seed 0."""
     from robustkit.config.shorthand import parse_shorthand
     from robustkit.host.validate import parse_params, resolve_params
 
@@ -286,30 +335,54 @@ def own_attack(text: str, threat_model: ThreatModel, host: Host) -> Attack:
     entry = host.catalog.find("attack", f"attacks/{raw.pop('name')}")
     params = resolve_params(entry, parse_params(entry, raw), threat_model)
     implementation = host.build(entry, params)
+    keys = Keys(seed=0, stream=entry.qualified, version=1, ids=torch.arange(len(problem.images)))
 
-    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel, seed: int) -> Tensor:
+    def attack(
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        threat_model: ThreatModel,
+        seed: int,
+        starts: Starts | None = None,  # noqa: ARG001 - it draws its own
+    ) -> Tensor:
         assert isinstance(model, Classifier)
-        keys = Keys(seed=seed, stream=entry.qualified, version=1, ids=torch.arange(len(images)))
         assault = Assault(attack=implementation, name=entry.qualified, threat_model=threat_model, batch_size=BATCH)
-        return attack_samples(assault, model, images, labels, keys).inputs
+        return attack_samples(assault, model, images, labels, replace(keys, seed=seed)).inputs
 
-    return attack
+    return attack, keys
 
 
-def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel, seed: int) -> Tensor:
+def foolbox_pgd(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    threat_model: ThreatModel,
+    seed: int,
+    starts: Starts | None = None,
+) -> Tensor:
     """PGD by Foolbox."""
+    import eagerpy
     import foolbox
 
     torch.manual_seed(seed)
     kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[threat_model.norm]
     step = 2.5 * threat_model.eps / STEPS
     attack = kind(abs_stepsize=step, steps=STEPS, random_start=True)
+    if starts:
+        attack.get_random_start = lambda inputs, epsilon: eagerpy.astensor(starts(0))  # noqa: ARG005
     wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
     found: Tensor = attack(wrapped, images, labels, epsilons=threat_model.eps)[1]
     return found
 
 
-def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel, seed: int) -> Tensor:
+def torchattacks_pgd(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    threat_model: ThreatModel,
+    seed: int,
+    starts: Starts | None = None,  # noqa: ARG001 - it takes none
+) -> Tensor:
     """PGD by torchattacks."""
     import torchattacks
 
@@ -323,7 +396,14 @@ def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, threat_mo
 def torchattacks(kind: str, **parameters: Any) -> Attack:
     """Return another attack by torchattacks, with one restart."""
 
-    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel, seed: int) -> Tensor:
+    def attack(
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        threat_model: ThreatModel,
+        seed: int,
+        starts: Starts | None = None,  # noqa: ARG001 - it takes none
+    ) -> Tensor:
         import torchattacks as library
 
         more = {"n_classes": 10} if kind in ("APGDT", "FAB") else {}
@@ -338,7 +418,14 @@ def torchattacks(kind: str, **parameters: Any) -> Attack:
 def reference(name: str) -> Attack:
     """Return AutoAttack's reference code: one member, or the version `standard`."""
 
-    def attack(model: nn.Module, images: Tensor, labels: Tensor, threat_model: ThreatModel, seed: int) -> Tensor:
+    def attack(
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        threat_model: ThreatModel,
+        seed: int,
+        starts: Starts | None = None,
+    ) -> Tensor:
         from pyautoattack import AutoAttack
 
         norm = {"linf": "Linf", "l2": "L2"}[threat_model.norm]
@@ -349,10 +436,24 @@ def reference(name: str) -> Attack:
             made.apgd.n_restarts = made.fab.n_restarts = made.apgd_targeted.n_restarts = 1
             made.apgd_targeted.n_target_classes = made.fab.n_target_classes = 9
             made.square.n_queries = 5000
+        if starts:
+            for member in (made.apgd, made.apgd_targeted):
+                start_from(member, images.clone(), starts)
         found = made.run_standard_evaluation(images, labels, batch_size=len(images))
         return found[0] if isinstance(found, tuple) else found
 
     return attack
+
+
+def start_from(member: Any, images: Tensor, starts: Starts) -> None:
+    """Have a member of the reference's ensemble start from these points; it attacks some of the images at a time."""
+    single, runs = member.attack_single_run, itertools.count()
+
+    def attack_single_run(inputs: Tensor, labels: Tensor) -> Any:
+        rows = torch.stack([(images == each).flatten(1).all(dim=1).nonzero()[0, 0] for each in inputs])
+        return single(inputs, labels, x_init=starts(next(runs))[rows])
+
+    member.attack_single_run = attack_single_run
 
 
 def open_problem(name: str, host: Host, options: argparse.Namespace) -> Problem:
