@@ -10,7 +10,7 @@ from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured
 from robustkit.analysis.corruption.baseline import CorruptionBaseline, RunBaseline
 from robustkit.analysis.corruption.measure import QUANTITIES, measure_corruptions
 from robustkit.analysis.corruption.reference import is_comparable
-from robustkit.analysis.corruption.suite import COMMON, IMAGES, Suite, find_suites, mean_title, obstacles
+from robustkit.analysis.corruption.suite import COMMON, IMAGES, PLAIN, Suite, find_suites, mean_title, obstacles
 from robustkit.analysis.report.tables import number, rank
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
@@ -152,7 +152,8 @@ def _definition(baseline: CorruptionBaseline | None, mean: str) -> str:
 def _made(suite: Suite) -> str:
     how = ", ".join(f"{key} {value}" for key, value in (("profile", suite.profile), ("mode", suite.mode)) if value)
     source = "stored files" if suite.source == "stored" else "generated for this run"
-    return f"The corrupted images are {source}{f' ({how})' if how else ''}."
+    stored = f", as JPEG of quality {suite.jpeg} holds them" if suite.jpeg not in PLAIN else ""
+    return f"The corrupted images are {source}{f' ({how})' if how else ''}{stored}."
 
 
 def _normalised(found: _Found, baseline: CorruptionBaseline) -> str:
