@@ -40,6 +40,7 @@ class Stored:
         written_as: the canonical string of the condition that they were generated under; empty if unknown.
         seed: that they were generated with; None if unknown.
         citation: of the perturbation.
+        tags: of the perturbation.
         digest: sha256 of the evaluated samples; empty until it is known.
     """
 
@@ -50,6 +51,7 @@ class Stored:
     written_as: str = ""
     seed: int | None = None
     citation: str = ""
+    tags: tuple[str, ...] = ()
     digest: str = ""
 
 

@@ -121,7 +121,7 @@ def _condition(condition: Condition, host: Host) -> dict[str, Any]:
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
         **({"minimises_norm": _minimises_norm(condition, host)} if condition.threat_model else {}),
         "stochastic": condition.stochastic,
-        "tags": list(condition.entry.component.tags) if condition.entry else [],
+        "tags": list(condition.entry.component.tags if condition.entry else stored.tags if stored else ()),
         "source": condition.origin,
         "versions": condition.versions,
         "citation": condition.entry.component.citation if condition.entry else stored.citation if stored else "",

@@ -36,7 +36,8 @@ class Suite:
         plugin: which contributes them.
         profile: whose constants they follow; empty where they have no such parameter.
         mode: as the reference or mended; empty where they have no such parameter.
-        source: `stored` for published files, `generated` for what was made for the run.
+        source: `stored` for published files, `written` for stored ones that robustkit wrote, `generated` for what was
+            made for the run.
         jpeg: quality of the JPEG files as which generated images are (`storage_jpeg`), `0` for none; empty
             where they have no such parameter.
         common: by qualified name of a common corruption, its conditions at severities 1 to 5.
@@ -75,7 +76,8 @@ def find_suites(comparison: Comparison) -> list[Suite]:
 
 def _key(comparison: Comparison, condition: Condition) -> tuple[str, str, str, str, str]:
     profile, mode, jpeg = (str(condition.params.get(name, "")) for name in ("profile", "mode", "storage_jpeg"))
-    return condition.component.partition("/")[0], profile, mode, _source(comparison, condition.text), jpeg
+    source = "written" if condition.written else _source(comparison, condition.text)
+    return condition.component.partition("/")[0], profile, mode, source, jpeg
 
 
 def _source(comparison: Comparison, text: str) -> str:

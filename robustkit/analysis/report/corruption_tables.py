@@ -15,6 +15,11 @@ from robustkit.analysis.report.tables import number, rank
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
 _HEADINGS = {"error": "error", "ce": "CE", "relative": "relative CE"}
+_SOURCES = {
+    "stored": "stored files",
+    "written": "stored files that robustkit wrote",
+    "generated": "generated for this run",
+}
 UNDEFINED = Measured(value=None)
 
 
@@ -151,7 +156,7 @@ def _definition(baseline: CorruptionBaseline | None, mean: str) -> str:
 
 def _made(suite: Suite) -> str:
     how = ", ".join(f"{key} {value}" for key, value in (("profile", suite.profile), ("mode", suite.mode)) if value)
-    source = "stored files" if suite.source == "stored" else "generated for this run"
+    source = _SOURCES[suite.source]
     stored = f", as JPEG of quality {suite.jpeg} holds them" if suite.jpeg not in PLAIN else ""
     return f"The corrupted images are {source}{f' ({how})' if how else ''}{stored}."
 

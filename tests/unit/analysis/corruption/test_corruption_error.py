@@ -74,7 +74,7 @@ EXTRA = ("spatter",)
 def make(make_run: Any) -> Any:
     """Return a function that writes a run with tags, parameters, view and classes as an evaluation has them."""
 
-    def write(correct: Mapping[str, Any], *, source: str = "generated", **changes: Any) -> Path:
+    def write(correct: Mapping[str, Any], *, source: str = "generated", written: str = "", **changes: Any) -> Path:
         dataset = changes.pop("dataset", {})
         run = make_run(correct, **changes)
         path = run / "manifest.json"
@@ -89,6 +89,8 @@ def make(make_run: Any) -> Any:
                 for item in rest.split(",")
                 if "=" in item and "severity" not in item
             )
+            if source == "stored" and "severity" in rest:
+                facts.update(params={}, source=source, written_as=written and f"{name}:{written},severity=1")
         path.write_text(json.dumps(manifest))
         results = run / "results.json"
         rows = [
@@ -230,6 +232,23 @@ def test_generated_images_are_told_from_stored_ones(make: Any) -> None:
     table = tables(make({"m": every((6, 6, 6, 6, 6))}, dataset=IMAGENET), ALEXNET)["corruption-error"]
     assert table.title == "Corruption errors: mCE (generated images)"
     assert "Published mCE are on the stored files" in table.caption
+
+
+def test_stored_files_that_robustkit_wrote_are_no_published_ones(make: Any) -> None:
+    written = "mode=reference,profile=imagenet,storage-jpeg=85"
+    correct = every((6, 6, 6, 6, 6), params="source=stored")
+    table = tables(make({"m": correct}, dataset=IMAGENET, source="stored", written=written), ALEXNET)[
+        "corruption-error"
+    ]
+    assert table.title == "Corruption errors: mCE (generated images)"
+    assert (
+        "stored files that robustkit wrote (profile imagenet, mode reference), as JPEG of quality 85" in table.caption
+    )
+    assert "Published mCE are on the stored files" in table.caption
+    other = make({"m": correct}, dataset=IMAGENET, source="stored", written="mode=fixed,profile=cifar", name="other")
+    table = tables(other, ALEXNET)["corruption-error"]
+    assert "mCE-style" in table.title
+    assert "profile 'cifar'; the mode is 'fixed'" in table.caption
 
 
 @pytest.mark.parametrize(
