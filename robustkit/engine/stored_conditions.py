@@ -153,6 +153,7 @@ def _condition(
             dataset=stored.open(name, severity),
             written_as=manifest.condition(stored.key(name, severity), severity) if manifest else "",
             seed=manifest.seed if manifest else None,
+            jpeg=manifest.jpeg if manifest else None,
             citation=known.citation if known else "",
             tags=known.tags if known else (),
         ),

@@ -78,7 +78,7 @@ def describe_conditions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Con
             norm=(facts.get("threat_model") or {}).get("norm", ""),
             stochastic=bool(facts.get("stochastic")),
             tags=tuple(facts.get("tags") or ()),
-            params=dict(facts.get("params") or {}) or _params_of(facts.get("written_as") or ""),
+            params=dict(facts.get("params") or {}) or _params_written(facts),
             written=bool(facts.get("written_as")),
         )
         for text, facts in found.items()
@@ -147,9 +147,11 @@ def split_canonical(text: str) -> tuple[str, dict[str, str]]:
     return component, dict(item.split("=", 1) for item in items if "=" in item)
 
 
-def _params_of(text: str) -> dict[str, str]:
-    """Return the parameters of a canonical string by their names, without the severity."""
-    return {key.replace("-", "_"): value for key, value in split_canonical(text)[1].items() if key != "severity"}
+def _params_written(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that stored images were written with; files of a quality hold what `storage_jpeg` makes."""
+    _, items = split_canonical(facts.get("written_as") or "")
+    params = {key.replace("-", "_"): value for key, value in items.items() if key != "severity"}
+    return params | ({"storage_jpeg": str(jpeg)} if (jpeg := facts.get("written_with_jpeg")) else {})
 
 
 def _family(text: str, facts: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from PIL import Image
 from robustkit import Keys, evaluate, load_report
 from robustkit.engine.data.stored import open_stored_set
 from robustkit.engine.perturb import perturb
+from robustkit.errors import DataError
 from robustkit.host import Host
 from robustkit.store import RunFolder
 
@@ -79,6 +80,18 @@ def test_stored_arrays_are_what_an_evaluation_generates(
     facts = stored.folder.read_manifest()["conditions"]["corruptions/fog:source=stored,severity=2"]
     assert facts["written_as"] in generated.folder.read_manifest()["conditions"]
     assert facts["tags"] == ["common"]
+
+
+def test_the_quality_of_files_is_told(host: Host, write: Any, model: Any, folder: Path, tmp_path: Path) -> None:
+    done = write(data=str(folder), jpeg=30)
+    evaluate({**model, "data": str(done.path)}, host=host, out=tmp_path / "run")
+    (study,) = load_report(tmp_path / "run").studies
+    (table,) = [each for each in study.tables if each.id == "corruption-error"]
+    assert "(profile cifar, mode reference), as JPEG of quality 30 holds them" in table.caption
+    changed = json.loads((done.path / "manifest.json").read_text()) | {"jpeg": "30"}
+    (done.path / "manifest.json").write_text(json.dumps(changed))
+    with pytest.raises(DataError, match="not as robustkit writes it"):
+        open_stored_set(done.path)
 
 
 def test_a_stored_set_has_corruption_errors(host: Host, write: Any, model: Any, data: Path, tmp_path: Path) -> None:
