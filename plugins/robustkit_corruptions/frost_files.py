@@ -26,7 +26,8 @@ FILES = {
 
 VARIABLE = "ROBUSTKIT_FROST"
 
-_HINT = f"pip install --no-deps imagecorruptions==1.1.2, or set {VARIABLE} to the folder of the files"
+_INSTALL = "pip install --no-deps imagecorruptions==1.1.2"
+_NAME = f"set {VARIABLE} to the folder of the files"
 
 
 def installed_package() -> Path | None:
@@ -54,24 +55,27 @@ def find_files() -> tuple[Path, ...]:
     """
     named, package = os.environ.get(VARIABLE), installed_package()
     if named:
-        return _files(Path(named).expanduser(), f"in the folder that {VARIABLE} names")
+        hint = f"{_NAME}, or unset {VARIABLE} and {_INSTALL}"
+        return _files(Path(named).expanduser(), f"in the folder that {VARIABLE} names", hint)
     if package is None:
-        raise PluginError("frost needs the frost photographs, and imagecorruptions is not installed", _HINT)
-    return _files(package / "frost", "in the installed imagecorruptions")
+        raise PluginError(
+            "frost needs the frost photographs, and imagecorruptions is not installed", f"{_INSTALL}, or {_NAME}"
+        )
+    return _files(package / "frost", "in the installed imagecorruptions", f"{_INSTALL} --force-reinstall, or {_NAME}")
 
 
 @lru_cache(maxsize=8)
-def _files(folder: Path, where: str) -> tuple[Path, ...]:
-    return tuple(_checked(folder / name, digest, where) for name, digest in FILES.items())
+def _files(folder: Path, where: str, hint: str) -> tuple[Path, ...]:
+    return tuple(_checked(folder / name, digest, where, hint) for name, digest in FILES.items())
 
 
-def _checked(path: Path, digest: str, where: str) -> Path:
+def _checked(path: Path, digest: str, where: str, hint: str) -> Path:
     try:
         found = sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise PluginError(f"frost: {path} cannot be read: {error.strerror}, {where}", _HINT) from error
+        raise PluginError(f"frost: {path} cannot be read: {error.strerror}, {where}", hint) from error
     if not found.startswith(digest):
         raise PluginError(
-            f"frost: {path}, {where}, is not the published photograph: its sha256 begins with {found[:12]}", _HINT
+            f"frost: {path}, {where}, is not the published photograph: its sha256 begins with {found[:12]}", hint
         )
     return path

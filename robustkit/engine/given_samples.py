@@ -64,6 +64,7 @@ def _check_texts(texts: Sequence[Any]) -> None:
 def _take_images(given: Tensor | NDArray[Any]) -> GivenSamples:
     _check_shape(given)
     tensor = given.detach() if isinstance(given, Tensor) else _as_tensor(given)
+    _check_storage(tensor)
     if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
         raise _other_dtype(given.dtype)
     batch = (tensor if tensor.ndim == 4 else tensor[None]).contiguous()
@@ -76,6 +77,13 @@ def _take_images(given: Tensor | NDArray[Any]) -> GivenSamples:
         return images if isinstance(given, Tensor) else images.numpy().astype(given.dtype, copy=False)
 
     return GivenSamples(inputs=batch, shape=(channels, height, width), back=back)
+
+
+def _check_storage(tensor: Tensor) -> None:
+    if tensor.layout is not torch.strided:
+        raise DataError(f"images: expected a dense tensor, got {tensor.layout}", "for example images.to_dense()")
+    if tensor.is_meta:
+        raise DataError("images: a tensor on the device meta holds no values", "give one that was computed or read")
 
 
 def _as_tensor(array: NDArray[Any]) -> Tensor:
@@ -98,6 +106,8 @@ def _check_shape(given: Tensor | NDArray[Any]) -> None:
     expected = f"images: expected (C, H, W) or (N, C, H, W), got {shape}"
     if len(shape) not in (3, 4):
         raise DataError(expected, "one grey image is images[None], a batch of them images[:, None]")
+    if not shape[-3]:
+        raise DataError(expected, "images have a channel at least")
     if shape[-1] in _FEW and shape[-3] not in _FEW:
         move = "images.movedim(-1, -3)" if isinstance(given, Tensor) else "np.moveaxis(images, -1, -3)"
         raise DataError(expected, f"in these the channels come last; {move} puts them first")

@@ -39,7 +39,9 @@ class Stored:
         dataset: the degraded images.
         written_as: the canonical string of the condition that they were generated under; empty if unknown.
         seed: that they were generated with; None if unknown.
+        jpeg: quality of the files that they were written to; None where they are no JPEG files, or if unknown.
         citation: of the perturbation.
+        tags: of the perturbation.
         digest: sha256 of the evaluated samples; empty until it is known.
     """
 
@@ -49,7 +51,9 @@ class Stored:
     dataset: ImageDataset
     written_as: str = ""
     seed: int | None = None
+    jpeg: int | None = None
     citation: str = ""
+    tags: tuple[str, ...] = ()
     digest: str = ""
 
 

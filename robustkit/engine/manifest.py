@@ -17,7 +17,7 @@ import torch
 
 import robustkit
 from robustkit.config.schema import as_dict
-from robustkit.engine.grid import Condition, digest
+from robustkit.engine.grid import Condition, Stored, digest
 from robustkit.engine.metrics import ChosenMetric
 from robustkit.engine.plan import Plan
 from robustkit.engine.runner import measure_keys
@@ -121,14 +121,18 @@ def _condition(condition: Condition, host: Host) -> dict[str, Any]:
         "threat_model": asdict(condition.threat_model) if condition.threat_model else None,
         **({"minimises_norm": _minimises_norm(condition, host)} if condition.threat_model else {}),
         "stochastic": condition.stochastic,
-        "tags": list(condition.entry.component.tags) if condition.entry else [],
+        "tags": list(condition.entry.component.tags if condition.entry else stored.tags if stored else ()),
         "source": condition.origin,
         "versions": condition.versions,
         "citation": condition.entry.component.citation if condition.entry else stored.citation if stored else "",
         "caveat": condition.entry.component.caveat if condition.entry else "",
         # How stored images were generated, as far as a manifest beside them says so.
-        **({"written_as": stored.written_as, "written_with_seed": stored.seed} if stored else {}),
+        **(_written(stored) if stored else {}),
     }
+
+
+def _written(stored: Stored) -> dict[str, Any]:
+    return {"written_as": stored.written_as, "written_with_seed": stored.seed, "written_with_jpeg": stored.jpeg}
 
 
 def _minimises_norm(condition: Condition, host: Host) -> bool:

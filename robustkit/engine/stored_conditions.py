@@ -141,7 +141,7 @@ def _condition(
     manifest = stored.manifest
     if manifest is not None:
         manifest.check_listed(stored.key(name, severity))
-    known = dict(declared.values())
+    known = dict(declared.values()).get(component)
     return Condition(
         text=f"{component}:source=stored,severity={severity}",
         kind="perturbation",
@@ -153,7 +153,9 @@ def _condition(
             dataset=stored.open(name, severity),
             written_as=manifest.condition(stored.key(name, severity), severity) if manifest else "",
             seed=manifest.seed if manifest else None,
-            citation=known[component].citation if component in known else "",
+            jpeg=manifest.jpeg if manifest else None,
+            citation=known.citation if known else "",
+            tags=known.tags if known else (),
         ),
     )
 

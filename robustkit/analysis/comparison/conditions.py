@@ -23,7 +23,8 @@ class Condition:
         norm: of an attack's threat model.
         stochastic: whether it was evaluated under several seeds where the run has several.
         tags: of the component.
-        params: of the component, by name.
+        params: of the component, by name; of stored images those that they were written with, empty if unknown.
+        written: whether its images are stored files that robustkit wrote.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Condition:
     stochastic: bool = False
     tags: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    written: bool = False
 
 
 WORST_CASE = "worst-case"
@@ -76,7 +78,8 @@ def describe_conditions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Con
             norm=(facts.get("threat_model") or {}).get("norm", ""),
             stochastic=bool(facts.get("stochastic")),
             tags=tuple(facts.get("tags") or ()),
-            params=dict(facts.get("params") or {}),
+            params=dict(facts.get("params") or {}) or _params_written(facts),
+            written=bool(facts.get("written_as")),
         )
         for text, facts in found.items()
     }
@@ -142,6 +145,13 @@ def split_canonical(text: str) -> tuple[str, dict[str, str]]:
     # Lists hold commas too; only those before a key separate parameters.
     items = re.split(r",(?=[\w-]+=)", rest) if rest else []
     return component, dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def _params_written(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that stored images were written with; files of a quality hold what `storage_jpeg` makes."""
+    _, items = split_canonical(facts.get("written_as") or "")
+    params = {key.replace("-", "_"): value for key, value in items.items() if key != "severity"}
+    return params | ({"storage_jpeg": str(jpeg)} if (jpeg := facts.get("written_with_jpeg")) else {})
 
 
 def _family(text: str, facts: Mapping[str, Any]) -> str:

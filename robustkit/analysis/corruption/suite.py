@@ -19,6 +19,11 @@ COMMON = 15
 
 VIEW = (3, 224, 224)
 IMAGES = 50_000
+QUALITY = "85"
+"""Of ImageNet-C's files."""
+
+PLAIN = ("", "0")
+"""Qualities of images that are no JPEG files."""
 
 _WORDNET = re.compile(r"n\d{8}")
 
@@ -31,7 +36,10 @@ class Suite:
         plugin: which contributes them.
         profile: whose constants they follow; empty where they have no such parameter.
         mode: as the reference or mended; empty where they have no such parameter.
-        source: `stored` for published files, `generated` for what was made for the run.
+        source: `stored` for published files, `written` for stored ones that robustkit wrote, `generated` for what was
+            made for the run.
+        jpeg: quality of the JPEG files as which generated images are (`storage_jpeg`), `0` for none; empty
+            where they have no such parameter.
         common: by qualified name of a common corruption, its conditions at severities 1 to 5.
         extra: the same of those that the benchmark holds out.
         incomplete: names of those that were not measured at all these severities.
@@ -41,6 +49,7 @@ class Suite:
     profile: str
     mode: str
     source: str
+    jpeg: str
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     extra: dict[str, tuple[str, ...]] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
@@ -59,15 +68,16 @@ def find_suites(comparison: Comparison) -> list[Suite]:
         tag = next((tag for tag in ("common", "extra") if tag in first.tags), "")
         if tag:
             key = _key(comparison, first)
-            plugin, profile, mode, source = key
-            suite = suites.setdefault(key, Suite(plugin=plugin, profile=profile, mode=mode, source=source))
+            plugin, profile, mode, source, jpeg = key
+            suite = suites.setdefault(key, Suite(plugin=plugin, profile=profile, mode=mode, source=source, jpeg=jpeg))
             _add(suite, tag, members)
     return [suite for suite in suites.values() if suite.common]
 
 
-def _key(comparison: Comparison, condition: Condition) -> tuple[str, str, str, str]:
-    profile, mode = (str(condition.params.get(name, "")) for name in ("profile", "mode"))
-    return condition.component.partition("/")[0], profile, mode, _source(comparison, condition.text)
+def _key(comparison: Comparison, condition: Condition) -> tuple[str, str, str, str, str]:
+    profile, mode, jpeg = (str(condition.params.get(name, "")) for name in ("profile", "mode", "storage_jpeg"))
+    source = "written" if condition.written else _source(comparison, condition.text)
+    return condition.component.partition("/")[0], profile, mode, source, jpeg
 
 
 def _source(comparison: Comparison, text: str) -> str:
@@ -103,6 +113,7 @@ def obstacles(suite: Suite, data: Mapping[str, Any], baseline: CorruptionBaselin
         f"{len(suite.common)} of its {COMMON} corruptions were measured": len(suite.common) != COMMON,
         f"the constants are those of the profile '{suite.profile}'": suite.profile not in ("imagenet", *unstated),
         f"the mode is '{suite.mode}'": suite.mode not in ("reference", *unstated),
+        f"the images are as JPEG files of quality {suite.jpeg}, not {QUALITY}": suite.jpeg not in (*PLAIN, QUALITY),
         f"the images are {'x'.join(map(str, size))}, not {'x'.join(map(str, VIEW))}": size != VIEW,
         "the data are not known as ImageNet's, which have 1,000 classes named by their WordNet ids": not imagenet,
     }

@@ -10,11 +10,16 @@ from robustkit.analysis.comparison.comparison import CLEAN, Comparison, Measured
 from robustkit.analysis.corruption.baseline import CorruptionBaseline, RunBaseline
 from robustkit.analysis.corruption.measure import QUANTITIES, measure_corruptions
 from robustkit.analysis.corruption.reference import is_comparable
-from robustkit.analysis.corruption.suite import COMMON, IMAGES, Suite, find_suites, mean_title, obstacles
+from robustkit.analysis.corruption.suite import COMMON, IMAGES, PLAIN, Suite, find_suites, mean_title, obstacles
 from robustkit.analysis.report.tables import number, rank
 from robustkit.analysis.specs import TableCell, TableColumn, TableSpec
 
 _HEADINGS = {"error": "error", "ce": "CE", "relative": "relative CE"}
+_SOURCES = {
+    "stored": "stored files",
+    "written": "stored files that robustkit wrote",
+    "generated": "generated for this run",
+}
 UNDEFINED = Measured(value=None)
 
 
@@ -151,8 +156,9 @@ def _definition(baseline: CorruptionBaseline | None, mean: str) -> str:
 
 def _made(suite: Suite) -> str:
     how = ", ".join(f"{key} {value}" for key, value in (("profile", suite.profile), ("mode", suite.mode)) if value)
-    source = "stored files" if suite.source == "stored" else "generated for this run"
-    return f"The corrupted images are {source}{f' ({how})' if how else ''}."
+    source = _SOURCES[suite.source]
+    stored = f", as JPEG of quality {suite.jpeg} holds them" if suite.jpeg not in PLAIN else ""
+    return f"The corrupted images are {source}{f' ({how})' if how else ''}{stored}."
 
 
 def _normalised(found: _Found, baseline: CorruptionBaseline) -> str:

@@ -25,6 +25,9 @@ from robustkit.engine.data.chunks import chunks
 from robustkit.engine.grid import Condition
 from robustkit.store import storage_error, write_atomically
 
+_LAST_OF_PNG = b"IEND\xaeB`\x82"
+_LAST_OF_JPEG = b"\xff\xd9"
+
 
 @dataclass
 class _Part:
@@ -93,14 +96,27 @@ def _complete(
     """Write the files of these paths that are missing; return the contents of all."""
     folder = out / part.key
     contents = [_content(folder / path) for path in paths]
-    missing = [place for place, content in enumerate(contents) if not content]
+    missing = [place for place, content in enumerate(contents) if not _ends(paths[place], content)]
     if missing:
         made = pool.map(lambda pixels: _encoded(pixels, plan.config.jpeg), images.corrupted(part.condition, missing))
         for place, content in zip(missing, made, strict=True):
-            # Not durable: waiting for the disk millions of times would take days. What is empty is written again.
+            # Not durable: waiting for the disk millions of times would take days. What is cut short is written again.
             write_atomically(folder / paths[place], content, durable=False)
             contents[place] = content
     return contents
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there and was not cut short; what is in it is not read."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 16))
+        return _ends(path.name, file.read())
+
+
+def _ends(name: str, content: bytes) -> bool:
+    return content.endswith(_LAST_OF_PNG if name.endswith(".png") else _LAST_OF_JPEG)
 
 
 def _content(path: Path) -> bytes:

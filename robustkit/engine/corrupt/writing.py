@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from robustkit.engine.corrupt.arrays import Told, is_complete, write_arrays
 from robustkit.engine.corrupt.earlier import check_same, read_earlier
-from robustkit.engine.corrupt.folders import write_folders
+from robustkit.engine.corrupt.folders import is_whole, write_folders
 from robustkit.engine.corrupt.plan import CorruptionPlan
 from robustkit.engine.corrupt.record import PartRecord, describe_set, save_manifest
 from robustkit.engine.data.stored import LABELS
@@ -97,11 +97,7 @@ def _write(
 def _all_there(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> bool:
     if plan.names is None:
         return (out / LABELS).is_file() and not _missing_arrays(plan, out, parts)
-    return all(_holds_something(out / key / path) for key in parts for path in plan.names.paths)
-
-
-def _holds_something(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return all(is_whole(out / key / path) for key in parts for path in plan.names.paths)
 
 
 def _missing_arrays(plan: CorruptionPlan, out: Path, parts: Mapping[str, PartRecord]) -> list[str]:

@@ -71,7 +71,7 @@ class _Findings:
             raise DataError(
                 f"{where}: expected finite pixels, got NaN or Inf in {self.odd_samples} samples, "
                 f"the first with id {self.first_odd}",
-                "repair these samples, or leave them out with --indices",
+                "repair these samples, or leave them out: 'eval' and 'show' take --indices",
             )
         if self.first_outside >= 0:
             raise DataError(

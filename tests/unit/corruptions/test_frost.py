@@ -36,12 +36,15 @@ def test_it_says_who_named_a_folder_without_them(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(
         robustkit.PluginError, match=rf"frost1\.png cannot be read.*, in the folder that {VARIABLE} names"
-    ):
+    ) as caught:
         find_files()
+    # As long as it names a folder, an installed package is not looked at.
+    assert f"unset {VARIABLE}" in caught.value.hint
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setattr(frost_files, "installed_package", lambda: tmp_path)
-    with pytest.raises(robustkit.PluginError, match="in the installed imagecorruptions"):
+    with pytest.raises(robustkit.PluginError, match="in the installed imagecorruptions") as caught:
         find_files()
+    assert "--force-reinstall" in caught.value.hint
 
 
 def test_without_the_package_and_the_variable_it_says_how_to_get_them(monkeypatch):

@@ -35,6 +35,7 @@ class SetManifest:
         parts: by file or folder, relative to the set: `component`, `conditions` (by severity, the canonical strings),
             `bytes`, `files`, `sha256`.
         seed: that all conditions were drawn with.
+        jpeg: quality of the files; None where they are no JPEG files.
         dataset: `name`, `fingerprint` and `n` of the data that were corrupted.
         ids: (n,) for each sample of the set its id in those data; None where they are the same.
     """
@@ -42,6 +43,7 @@ class SetManifest:
     folder: Path
     parts: Mapping[str, Mapping[str, Any]]
     seed: int
+    jpeg: int | None
     dataset: Mapping[str, Any]
     ids: NDArray[np.int64] | None
 
@@ -181,11 +183,18 @@ def _parsed(folder: Path, stated: Mapping[str, Any]) -> SetManifest:
     ids, n = stated["samples"]["ids"], stated["dataset"]["n"]
     if not isinstance(n, int) or not isinstance(stated["dataset"]["fingerprint"], str):
         raise TypeError("the dataset has no size or no fingerprint")
-    if not isinstance(stated["seed"], int):
-        raise TypeError(f"the seed is {stated['seed']!r:.40}")
+    if not (isinstance(stated["seed"], int) and isinstance(stated["jpeg"], int | None)):
+        raise TypeError(f"the seed is {stated['seed']!r:.40}, and the quality {stated['jpeg']!r:.40}")
     if ids is not None and (len(ids) != stated["samples"]["n"] or {*map(type, ids)} != {int}):
         raise ValueError("there is not one whole number a sample among the ids")
     chosen = None if ids is None else np.array(ids, dtype=np.int64)
     if chosen is not None and (chosen.ndim != 1 or ((chosen < 0) | (chosen >= n)).any()):
         raise ValueError("sample ids lie outside the data")
-    return SetManifest(folder=folder, parts=parts, seed=stated["seed"], dataset=dict(stated["dataset"]), ids=chosen)
+    return SetManifest(
+        folder=folder,
+        parts=parts,
+        seed=stated["seed"],
+        jpeg=stated["jpeg"],
+        dataset=dict(stated["dataset"]),
+        ids=chosen,
+    )

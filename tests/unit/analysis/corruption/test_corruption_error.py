@@ -74,7 +74,7 @@ EXTRA = ("spatter",)
 def make(make_run: Any) -> Any:
     """Return a function that writes a run with tags, parameters, view and classes as an evaluation has them."""
 
-    def write(correct: Mapping[str, Any], *, source: str = "generated", **changes: Any) -> Path:
+    def write(correct: Mapping[str, Any], *, source: str = "generated", written: str = "", **changes: Any) -> Path:
         dataset = changes.pop("dataset", {})
         run = make_run(correct, **changes)
         path = run / "manifest.json"
@@ -85,8 +85,12 @@ def make(make_run: Any) -> Any:
             bare = name.rpartition("/")[2]
             facts["tags"] = ["common"] if bare in COMMON else ["extra"] if bare in EXTRA else []
             facts["params"] = dict(
-                item.split("=") for item in rest.split(",") if "=" in item and "severity" not in item
+                item.replace("-", "_", 1).split("=") if item.startswith("storage-") else item.split("=")
+                for item in rest.split(",")
+                if "=" in item and "severity" not in item
             )
+            if source == "stored" and "severity" in rest:
+                facts.update(params={}, source=source, written_as=written and f"{name}:{written},severity=1")
         path.write_text(json.dumps(manifest))
         results = run / "results.json"
         rows = [
@@ -230,12 +234,30 @@ def test_generated_images_are_told_from_stored_ones(make: Any) -> None:
     assert "Published mCE are on the stored files" in table.caption
 
 
+def test_stored_files_that_robustkit_wrote_are_no_published_ones(make: Any) -> None:
+    written = "mode=reference,profile=imagenet,storage-jpeg=85"
+    correct = every((6, 6, 6, 6, 6), params="source=stored")
+    table = tables(make({"m": correct}, dataset=IMAGENET, source="stored", written=written), ALEXNET)[
+        "corruption-error"
+    ]
+    assert table.title == "Corruption errors: mCE (generated images)"
+    assert (
+        "stored files that robustkit wrote (profile imagenet, mode reference), as JPEG of quality 85" in table.caption
+    )
+    assert "Published mCE are on the stored files" in table.caption
+    other = make({"m": correct}, dataset=IMAGENET, source="stored", written="mode=fixed,profile=cifar", name="other")
+    table = tables(other, ALEXNET)["corruption-error"]
+    assert "mCE-style" in table.title
+    assert "profile 'cifar'; the mode is 'fixed'" in table.caption
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"names": COMMON[:-1]}, "14 of its 15 corruptions"),
         ({"params": "mode=reference,profile=cifar"}, "profile 'cifar'"),
         ({"params": "mode=fixed,profile=imagenet"}, "mode is 'fixed'"),
+        ({"params": "mode=reference,profile=imagenet,storage-jpeg=10"}, "JPEG files of quality 10, not 85"),
         ({"view": {"channels": 3, "height": 32, "width": 32}}, "3x32x32, not 3x224x224"),
         ({"view": None}, "not 3x224x224"),
         ({"classes": [str(number) for number in range(1000)]}, "WordNet"),
@@ -282,6 +304,31 @@ def test_profiles_are_not_mixed(make: Any) -> None:
     assert line(found["corruption-error"], "m")["fog"] == pytest.approx(0.4)
     assert line(found["corruption-error-2"], "m")["fog"] == pytest.approx(0.1)
     assert "profile cifar" in found["corruption-error-2"].caption
+
+
+def test_images_as_jpeg_files_hold_them_are_not_mixed_with_others(make: Any) -> None:
+    plain, stored = (f"mode=reference,profile=imagenet,storage-jpeg={quality}" for quality in (0, 85))
+    correct = {
+        **every((4, 4, 4, 4, 4), params=plain),
+        **conditions("corruptions", dict.fromkeys(COMMON, (6, 6, 6, 6, 6)), stored),
+    }
+    found = tables(make({"m": correct}, dataset=IMAGENET), ALEXNET)
+    assert line(found["corruption-error"], "m")["mCE (generated images)"] == pytest.approx(2 / 6)
+    assert line(found["corruption-error-2"], "m")["mCE (generated images)"] == pytest.approx(0.5)
+    assert "JPEG of quality 85" in found["corruption-error-2"].caption
+    assert "JPEG of quality" not in found["corruption-error"].caption
+    assert not any("Without all severities" in note for note in found["corruption-error"].notes)
+
+
+def test_a_mean_over_plain_images_and_jpeg_files_is_no_mce(make: Any) -> None:
+    plain, stored = (f"mode=reference,profile=imagenet,storage-jpeg={quality}" for quality in (0, 85))
+    correct = {
+        **every((4, 4, 4, 4, 4), names=COMMON[:-1], params=plain),
+        **conditions("corruptions", {COMMON[-1]: (4, 4, 4, 4, 4)}, stored),
+    }
+    found = tables(make({"m": correct}, dataset=IMAGENET), ALEXNET)
+    assert "14 of its 15 corruptions" in found["corruption-error"].caption
+    assert not [table.title for table in found.values() if "mCE (generated" in table.title]
 
 
 def test_a_baseline_on_other_samples_is_refused(make: Any) -> None:

@@ -13,9 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from robustkit import Keys, evaluate
+from robustkit import Keys, evaluate, load_report
 from robustkit.engine.data.stored import open_stored_set
 from robustkit.engine.perturb import perturb
+from robustkit.errors import DataError
 from robustkit.host import Host
 from robustkit.store import RunFolder
 
@@ -78,6 +79,35 @@ def test_stored_arrays_are_what_an_evaluation_generates(
     assert [row["value"] for row in clean[0]] == [row["value"] for row in clean[1]]
     facts = stored.folder.read_manifest()["conditions"]["corruptions/fog:source=stored,severity=2"]
     assert facts["written_as"] in generated.folder.read_manifest()["conditions"]
+    assert facts["tags"] == ["common"]
+
+
+def test_the_quality_of_files_is_told(host: Host, write: Any, model: Any, folder: Path, tmp_path: Path) -> None:
+    done = write(data=str(folder), jpeg=30)
+    evaluate({**model, "data": str(done.path)}, host=host, out=tmp_path / "run")
+    (study,) = load_report(tmp_path / "run").studies
+    (table,) = [each for each in study.tables if each.id == "corruption-error"]
+    assert "(profile cifar, mode reference), as JPEG of quality 30 holds them" in table.caption
+    changed = json.loads((done.path / "manifest.json").read_text()) | {"jpeg": "30"}
+    (done.path / "manifest.json").write_text(json.dumps(changed))
+    with pytest.raises(DataError, match="not as robustkit writes it"):
+        open_stored_set(done.path)
+
+
+def test_a_stored_set_has_corruption_errors(host: Host, write: Any, model: Any, data: Path, tmp_path: Path) -> None:
+    done = write()
+    for name in ("written", "published"):
+        evaluate({**model, "data": str(done.path), "clean": str(data)}, host=host, out=tmp_path / name)
+        (study,) = load_report(tmp_path / name).studies
+        (table,) = [each for each in study.tables if each.id == "corruption-error"]
+        assert [column.title for column in table.columns][2:] == [
+            "mean corruption error (2 of 15)",
+            "fog",
+            "gaussian noise",
+        ]
+        told = "stored files that robustkit wrote (profile cifar, mode reference)"
+        assert told in table.caption if name == "written" else "are stored files." in table.caption
+        (done.path / "manifest.json").unlink(missing_ok=True)
 
 
 def test_a_part_of_the_data_keeps_its_noise_and_finds_its_clean_images(

@@ -92,6 +92,16 @@ def test_images_that_no_corruption_is_defined_for_are_refused(write: Any, tmp_pa
     assert not (tmp_path / "set").exists()
 
 
+def test_nan_is_found_before_any_work_and_no_option_is_named_that_there_is_not(write: Any, tmp_path: Path) -> None:
+    images = np.zeros((3, 16, 16), np.float32)
+    images[2, 4, 4] = np.nan
+    np.savez(tmp_path / "nan.npz", images=images, labels=np.arange(3))
+    with pytest.raises(DataError, match="NaN or Inf in 1 samples, the first with id 2") as error:
+        write(data=str(tmp_path / "nan.npz"))
+    assert "with --indices" not in error.value.hint
+    assert not (tmp_path / "set").exists()
+
+
 def test_missing_photographs_of_frost_are_found_before_any_work(
     write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

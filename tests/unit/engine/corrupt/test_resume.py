@@ -89,11 +89,13 @@ def test_of_two_that_begin_together_one_is_refused(write: Any, tmp_path: Path) -
     assert write().manifest["status"] == "finished"
 
 
-def test_a_file_that_a_power_cut_left_empty_is_written_again(write: Any) -> None:
+def test_files_that_a_power_cut_left_empty_or_short_are_written_again(write: Any) -> None:
     whole = write("whole", layout="folder")
     with pytest.raises(KeyboardInterrupt):
         write("killed", layout="folder", watcher=Killer(70))
-    next((whole.path.with_name("killed") / "fog" / "1").rglob("*.png")).write_bytes(b"")
+    empty, short, *_ = (whole.path.with_name("killed") / "fog" / "1").rglob("*.png")
+    empty.write_bytes(b"")
+    short.write_bytes(short.read_bytes()[:-1])
     assert contents(write("killed", layout="folder", resume=True).path) == contents(whole.path)
 
 
@@ -109,12 +111,17 @@ def test_a_finished_set_is_left_alone_and_mended_where_a_file_is_gone(write: Any
     assert write(resume=True).manifest["parts"] == done.manifest["parts"]
 
 
-def test_a_finished_set_of_files_is_mended_where_one_is_gone(write: Any) -> None:
-    done = write(layout="folder")
+@pytest.mark.parametrize("jpeg", [0, 85])
+def test_a_finished_set_of_files_is_mended_where_one_is_gone_or_cut_short(write: Any, jpeg: int) -> None:
+    done = write(layout="folder", jpeg=jpeg)
     before = contents(done.path)
-    next((done.path / "fog" / "3").rglob("*.png")).unlink()
-    next((done.path / "fog" / "4").rglob("*.png")).write_bytes(b"")
-    assert contents(write(layout="folder", resume=True).path) == before
+    for size in (None, 0, 1, 100, -1):
+        file = next((done.path / "fog" / "3").glob("*/*"))
+        content = file.read_bytes()
+        file.unlink()
+        if size is not None:
+            file.write_bytes(content[:size])
+        assert contents(write(layout="folder", jpeg=jpeg, resume=True).path) == before
 
 
 @pytest.mark.parametrize(
