@@ -11,7 +11,11 @@ from typing import Any
 
 from robustkit import RunError
 
-_HINT = "pip install 'robustkit[peers]'"
+_COMMANDS = {
+    # What it requires, and none of its attacks need, would replace requests, torchvision and with it torch.
+    "torchattacks": "pip install --no-deps torchattacks && pip install tqdm",
+}
+"""How a library is installed without changing others, where it is not by its name alone."""
 
 
 def installed(*names: str) -> tuple[Any, str]:
@@ -26,7 +30,7 @@ def installed(*names: str) -> tuple[Any, str]:
     for name in names:
         if find_spec(name) is not None:
             return _imported(name), f"{name}-{_version(name)}"
-    raise RunError(f"this attack is run by {' or '.join(names)}, which is not installed", _HINT)
+    raise RunError(f"this attack is run by {' or '.join(names)}, which is not installed", _command(names[-1]))
 
 
 def checked(found: str, wanted: str) -> str:
@@ -44,6 +48,10 @@ def checked(found: str, wanted: str) -> str:
     return found
 
 
+def _command(name: str) -> str:
+    return _COMMANDS.get(name, f"pip install {name}")
+
+
 def _imported(name: str) -> Any:
     try:
         with warnings.catch_warnings():
@@ -52,7 +60,7 @@ def _imported(name: str) -> Any:
             return import_module(name)
     except Exception as error:
         cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise RunError(f"{name} is installed but cannot be imported: {cause}", _HINT) from error
+        raise RunError(f"{name} is installed but cannot be imported: {cause}", _command(name)) from error
 
 
 def _version(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -90,10 +90,15 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
 
 def _threat_model(component: Component) -> dict[str, str]:
-    """Return how the threat model of an attack is given: its keys are not parameters of the attack."""
+    """Return how threat model and precision of an attack are given: their keys are not parameters of the attack."""
+    from robustkit.config.schema import Precision
+
     if not isinstance(component, Attack):
         return {}
-    return {"threat model": f"eps=NUMBER (required), norm={'|'.join(component.norms)}"}
+    return {
+        "threat model": f"eps=NUMBER (required), norm={'|'.join(component.norms)}",
+        "search": f"{'|'.join(get_args(Precision))} (default: the run's precision)",
+    }
 
 
 def _paste(entry: Entry, schema: Mapping[str, Any]) -> str:

@@ -141,6 +141,13 @@ def test_an_allow_list_from_the_environment_leaves_the_rest_out(robustkit: Any, 
     assert "dim/half" in robustkit("list", **env, ROBUSTKIT_PLUGINS="dim").out
 
 
+def test_an_attack_is_described_with_all_that_can_be_given(robustkit: Any) -> None:
+    shown = robustkit("describe", "pgd").out
+    assert "  threat model: eps=NUMBER (required), norm=linf|l2\n" in shown
+    assert "  search: fp32|tf32|bf16|fp16 (default: the run's precision)\n" in shown
+    assert "search" not in robustkit("describe", "fog").out
+
+
 def test_tags_are_listed_and_a_tag_is_not_described_as_a_component(robustkit: Any) -> None:
     listed = robustkit("list", "perturbations").out
     tags = {words[1]: words[2] for words in map(str.split, listed.splitlines()[2:]) if words[0] == "perturbation"}
