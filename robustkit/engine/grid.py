@@ -125,7 +125,7 @@ def expand_conditions(config: RunConfig, host: Host, shape: tuple[int, int, int]
     found = {each.text: each for each in (CLEAN, *expand_perturbations(config.perturbation, host, shape))}
     for raw in config.attack:
         for entry in _find(host, "attack", raw):
-            for condition in _attacks(raw, entry, shape):
+            for condition in _attacks(raw, entry, host, shape):
                 found.setdefault(condition.text, condition)
     return list(found.values())
 
@@ -137,14 +137,16 @@ def expand_perturbations(
     found: dict[str, Condition] = {}
     for raw in perturbations:
         for entry in _find(host, "perturbation", raw):
-            for condition in _perturbations(raw, entry, shape):
+            for condition in _perturbations(raw, entry, host, shape):
                 found.setdefault(condition.text, condition)
     return list(found.values())
 
 
-def _perturbations(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
+def _perturbations(
+    raw: Mapping[str, Any], entry: Entry, host: Host, shape: tuple[int, int, int] | None
+) -> Iterator[Condition]:
     component = cast("Perturbation", entry.component)
-    _check_modality(entry, component.modality, shape)
+    _check_modality(entry, component.modality, host, shape)
     if raw.get("source", "generated") != "generated":
         raise ConfigError(
             f"{entry.qualified}: source={raw['source']} is for a stored -C set, these are clean data",
@@ -172,9 +174,11 @@ def _perturbations(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, 
         )
 
 
-def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] | None) -> Iterator[Condition]:
+def _attacks(
+    raw: Mapping[str, Any], entry: Entry, host: Host, shape: tuple[int, int, int] | None
+) -> Iterator[Condition]:
     component = cast("Attack", entry.component)
-    _check_modality(entry, component.modality, shape)
+    _check_modality(entry, component.modality, host, shape)
     norm = normalise(str(raw.get("norm", component.norms[0])))
     if norm not in component.norms:
         known = ", ".join(component.norms)
@@ -218,14 +222,22 @@ def _attacks(raw: Mapping[str, Any], entry: Entry, shape: tuple[int, int, int] |
         )
 
 
-def _check_modality(entry: Entry, wanted: Modality, shape: tuple[int, int, int] | None) -> None:
+def _check_modality(entry: Entry, wanted: Modality, host: Host, shape: tuple[int, int, int] | None) -> None:
     found = "image" if shape is not None else "text"
     if wanted != found:
         kind = entry.component.kind
         raise ConfigError(
-            f"{kind} '{entry.qualified}' is for {wanted} data, these are {found} data",
-            f"'robustkit list {kind}s' shows those for {found} data",
+            f"{kind} '{entry.qualified}' is for {wanted} data, these are {found} data", _alternatives(host, kind, found)
         )
+
+
+def _alternatives(host: Host, kind: str, modality: str) -> str:
+    """Return which components of a kind are for a modality, the first few by name."""
+    names = [each.qualified for each in host.catalog.all(kind) if getattr(each.component, "modality", "") == modality]
+    if not names:
+        return f"no {kind} is for {modality} data"
+    more = f" and {len(names) - 3} more: 'robustkit list {kind}s'" if len(names) > 3 else ""
+    return f"for {modality} data there is {', '.join(names[:3])}{more}"
 
 
 def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> list[Entry]:

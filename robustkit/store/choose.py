@@ -84,7 +84,10 @@ def _check_same(folder: RunFolder, wanted: Wanted, resume: bool) -> None:
         raise ConfigError(f"{folder.path} holds the results of {kind}, not of {wanted.kind}", "choose another --out")
     if not resume:
         raise ConfigError(f"{folder.path} holds a run already", "add --resume to continue it, or choose another --out")
-    differences = sorted(find_differences(before.get("identity", {}), wanted.identity))
+    # What the user gave says more than the digests that follow from it.
+    differences = sorted(
+        find_differences(before.get("identity", {}), wanted.identity), key=lambda text: (text[:9] != "settings.", text)
+    )
     if differences:
         shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
         raise ConfigError(
@@ -98,4 +101,9 @@ def find_differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
         for key in {*before, *now}:
             yield from find_differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
     elif before != now:
-        yield f"{where} was {before!r:.60}, is {now!r:.60}"
+        yield f"{where} was {_short(before)}, is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -258,7 +258,9 @@ def test_a_folder_with_another_run_is_not_touched(robustkit: Any, small: Any, tm
     robustkit("eval", *small.arguments, "-o", run)
     before = tree(run)
     robustkit("eval", *small.arguments, "-o", run).assert_error(2, "holds a run already", "--resume")
-    robustkit("eval", *small.arguments, "-o", run, "--resume", "--limit", 5).assert_error(2, "different run", "limit")
+    robustkit("eval", *small.arguments, "-o", run, "--resume", "--limit", 5).assert_error(
+        2, "different run: settings.limit was", "--out"
+    )
     assert tree(run) == before
 
 

@@ -186,10 +186,24 @@ def test_what_is_cut_off_is_counted(config: dict[str, Any], tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"perturbation": ["gaussian-noise"]}, "for text data there is lab/drop, textnoise/keyboard"),
+        ({"attack": ["pgd:eps=0.1"]}, "no attack is for text data"),
+    ],
+)
+def test_what_is_for_images_names_what_is_for_texts(
+    config: dict[str, Any], tmp_path: Path, change: Any, hint: str
+) -> None:
+    with pytest.raises(ConfigError, match="is for image data, these are text data") as error:
+        evaluate({**config, **change}, out=tmp_path / "run")
+    assert error.value.hint == hint
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"perturbation": ["gaussian-noise"]}, "is for image data, these are text data"),
-        ({"attack": ["pgd:eps=0.1"]}, "is for image data, these are text data"),
         ({"view": "28"}, "--view is for images"),
         ({"text_column": "txet"}, "txet"),
         ({"label_column": "lable"}, "lable"),
@@ -202,8 +216,10 @@ def test_what_does_not_go_with_texts(config: dict[str, Any], tmp_path: Path, cha
 
 
 def test_text_noise_does_not_go_with_images(config: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is for text data, these are image data"):
+    with pytest.raises(ConfigError, match="is for text data, these are image data") as error:
         evaluate({**config, "data": "zoo/fashion-mnist-mini"}, out=tmp_path / "run")
+    assert error.value.hint.startswith("for image data there is corruptions/brightness, corruptions/contrast, ")
+    assert error.value.hint.endswith("and 16 more: 'robustkit list perturbations'")
     with pytest.raises(ConfigError, match="for tables of texts"):
         evaluate({**config, "data": "zoo/fashion-mnist-mini", "text_column": "text"}, out=tmp_path / "run")
 
