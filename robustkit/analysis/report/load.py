@@ -82,12 +82,13 @@ def _report(runs: Sequence[Run], baseline: CorruptionBaseline | None, effective:
         _check_baseline(comparisons, baseline, judged=effective is not None)
     if effective is not None:
         check_effective(comparisons, effective)
+    together = [runs_of(each, runs) for each in comparisons]
     studies = tuple(
-        _study(each, name, baseline, effective, trust_said(runs_of(each, runs)))
-        for each, name in zip(comparisons, names, strict=True)
+        _study(each, name, baseline, effective, trust_said(own))
+        for each, name, own in zip(comparisons, names, together, strict=True)
     )
     unfinished = [run.unfinished for run in runs if run.unfinished]
-    merged = [f"{len(runs)} runs are merged: {', '.join(run.name for run in runs)}"] if len(runs) > 1 else []
+    merged = [f"{len(own)} runs are merged: {', '.join(run.name for run in own)}" for own in together if len(own) > 1]
     apart = ["the runs are on different data or samples: each has its own figures"] if len(comparisons) > 1 else []
     return Report(
         title=", ".join(dict.fromkeys(each.dataset for each in comparisons)),

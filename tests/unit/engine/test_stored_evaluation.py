@@ -119,7 +119,10 @@ def test_a_report_of_stored_and_generated_keeps_them_apart(host: Host, made: Any
     evaluate({**made, "clean": clean, "perturbation": ["fog:severity=1"]}, host=host, out=tmp_path / "stored")
     given = {**made, "data": clean, "perturbation": ["fog:severity=1"]}
     evaluate(given, host=host, out=tmp_path / "generated")
-    studies = load_report(tmp_path / "stored", tmp_path / "generated").studies
+    report = load_report(tmp_path / "stored", tmp_path / "generated")
+    assert "the runs are on different data or samples: each has its own figures" in report.notes
+    assert not any("are merged" in note for note in report.notes)
+    studies = report.studies
     assert [study.dataset for study in studies] == ["TOY-C", f"{tmp_path.name}/clean"]
     for study, source in zip(studies, (True, False), strict=True):
         table = next(table for table in study.tables if table.id.startswith("conditions"))
