@@ -55,6 +55,7 @@ DEFAULT = ("html", "figures", "latex", "csv")
 @click.option(
     "--fewest-baselines",
     "fewest",
+    metavar="N",
     type=click.IntRange(min=3),
     default=8,
     help="How many baseline models there must be for a line, 3 at least. [8]",
