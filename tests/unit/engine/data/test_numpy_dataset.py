@@ -166,7 +166,7 @@ def test_infinite_and_missing_pixels_are_counted():
     ("low", "high", "hint"),
     [
         (-2.1, 2.6, "normalised"),
-        (-3e-8, 1, "clip"),
+        (-3e-8, 1 + 2e-7, "clip"),
         (0, 1 + 2e-7, "clip"),
         (0, 255, "divide them by 255"),
         (0, 1.2, "scaled to"),
