@@ -11,7 +11,7 @@ from robustkit import ConfigError, Keys, ThreatModel
 
 _TINY = 1e-12
 _INSIDE = 1 - 2.0**-21
-"""An L2 projection stops this share before eps: coordinates are rounded to float32 afterwards."""
+"""An L2 projection stops this share before eps: values are rounded to float32 afterwards, some up and some down."""
 
 
 class Ball(Protocol):
@@ -100,12 +100,13 @@ class L2Ball:
     def project(self, points: Tensor) -> Tensor:
         """See `Ball`. To be clipped to the bounds, which hold the inputs, cannot lengthen a change."""
         change = points - self._inputs
-        length = change.flatten(1).norm(dim=1)
         # Scaled only where needed: a point that is inside stays as it is, to the last bit.
-        scale = (self._threat_model.eps * _INSIDE / length.clamp(min=_TINY)).clamp(max=1.0)
-        return (self._inputs + change * _per_sample(scale, change)).clamp(
-            self._threat_model.low, self._threat_model.high
-        )
+        scale = (self._threat_model.eps * _INSIDE / _length(change).clamp(min=_TINY)).clamp(max=1.0)
+        change *= _per_sample(scale, change)
+        moved = (self._inputs + change).clamp(self._threat_model.low, self._threat_model.high)
+        if bool((_length(moved - self._inputs) > self._threat_model.eps).any()):
+            moved = _round_towards(self._inputs, moved, change)
+        return moved
 
     def steepest(self, gradients: Tensor) -> Tensor:
         """See `Ball`."""
@@ -155,6 +156,20 @@ def _round_down(values: Tensor, dtype: torch.dtype) -> Tensor:
     nearest = values.to(dtype)
     below = torch.nextafter(nearest, torch.full_like(nearest, -torch.inf))
     return torch.where(nearest.to(torch.float64) > values, below, nearest)
+
+
+def _round_towards(inputs: Tensor, moved: Tensor, change: Tensor) -> Tensor:
+    """Return `moved`, the rounded sum of inputs and change, with no value farther from the inputs than its change.
+
+    Rounding to the nearest adds up where many values are rounded the same way, as in a white background, or where eps
+    is not much larger than the last place of the values.
+    """
+    return torch.where((moved - inputs).abs() > change.abs(), torch.nextafter(moved, inputs), moved)
+
+
+def _length(change: Tensor) -> Tensor:
+    # Not `Tensor.norm`, which adds up in one go: for large images it is wrong by more than `_INSIDE` leaves.
+    return change.flatten(1).square().sum(dim=1).sqrt()
 
 
 def _per_sample(values: Tensor, like: Tensor) -> Tensor:

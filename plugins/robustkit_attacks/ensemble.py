@@ -42,12 +42,14 @@ class Ensemble(ABC, Generic[Params]):
         """Return what the members find, each starting from the inputs of the samples that stand, and which found it.
 
         Whether one stands is asked of the model itself, with one pass more a member: a member's word counts for
-        nothing. The loss of a sample is that of the member that found its candidate; members raise different losses.
-        Each member draws from a child of the keys with its name. See `AttackMethod`.
+        nothing. Where nobody succeeds, a point for which the model has no finite logits is returned, if a member came
+        upon one, and otherwise what the first member has found. The loss of a sample is that of the member that found
+        its candidate; members raise different losses. Each member draws from a child of the keys
+        with its name. See `AttackMethod`.
         """
         oracle, n = Oracle(model, labels), len(inputs)
         candidates, best = inputs.clone(), torch.full((n,), -torch.inf, dtype=torch.float64, device=inputs.device)
-        queries = torch.zeros_like(labels)
+        queries, silent = torch.zeros_like(labels), torch.zeros_like(labels, dtype=torch.bool)
         found_by = [""] * n
         rows = torch.arange(n, device=inputs.device)
         for name, member in self.members():
@@ -57,12 +59,14 @@ class Ensemble(ABC, Generic[Params]):
             for total, own in ((oracle.forwards, found.forwards), (oracle.backwards, found.backwards)):
                 total[rows] += own
             queries[rows] += found.queries
-            fooled = oracle.fooled(rows, oracle.logits(rows, found.candidates))
+            logits = oracle.logits(rows, found.candidates)
+            fooled, mute = oracle.fooled(rows, logits), ~logits.isfinite().all(dim=1)
             queries[rows] += 1
-            # Where nobody succeeds, the first member's candidate is as good as any.
-            taken = fooled | (best[rows] == -torch.inf)
+            # Where nobody succeeds, the first member's candidate is as good as any that the model has an answer for.
+            taken = fooled | (~silent[rows] & (mute | (best[rows] == -torch.inf)))
             candidates[rows[taken]] = found.candidates[taken]
             best[rows[taken]] = found.best_loss.double()[taken]
+            silent[rows[mute]] = True
             for row in rows[fooled].tolist():
                 found_by[row] = name
             rows = rows[~fooled]

@@ -112,6 +112,9 @@ def into_ball(points: Tensor, inputs: Tensor, threat_model: ThreatModel) -> Tens
         norm = change.square().sum(dim=axes, keepdim=True).sqrt()
         change = change * (threat_model.eps / norm.clamp(min=1e-300))
     moved = (inputs.double() + change).to(inputs.dtype).clamp(threat_model.low, threat_model.high)
+    # Rounding to the nearest adds up where many values are rounded the same way, as in a white background.
+    farther = (moved.double() - inputs.double()).abs() > change.abs()
+    moved = torch.where(farther, torch.nextafter(moved, inputs), moved)
     return torch.where(norm > threat_model.eps, moved, points)
 
 

@@ -134,15 +134,15 @@ def _training(run: str, manifest: dict[str, Any]) -> str:
 
 
 def _warnings(manifest: dict[str, Any]) -> list[str]:
-    """Return what a reader of the results should know: checks that did not pass, caveats, notes."""
+    """Return what a reader of the results should know: checks that did not pass, caveats each once, notes."""
     from robustkit.analysis.notes import gather_notes
     from robustkit.cli.trust import trust_block
     from robustkit.store.checks import checks_from_plain
 
     lines = trust_block(checks_from_plain(manifest.get("checks", [])))
-    for name, metric in manifest["metrics"].items():
-        if metric.get("caveat"):
-            lines.append(f"metric {name}: {metric['caveat']}")
+    said = {f"metric {name}": facts.get("caveat") for name, facts in manifest["metrics"].items()}
+    said |= {facts["component"]: facts.get("caveat") for facts in manifest["conditions"].values()}
+    lines += [f"{name}: {caveat}" for name, caveat in said.items() if caveat]
     lines += [f"note: {note}" for note in gather_notes(manifest.get("notes", []))]
     return lines
 

@@ -130,7 +130,8 @@ def _lent(model: Classifier, assault: Assault) -> Classifier:
 
 def _predictions(model: Classifier, inputs: Tensor, batch_size: int) -> Tensor:
     """Return (N,) classes, -1 where the logits are not finite: such a sample is not right."""
-    with torch.inference_mode():
+    # Not inference mode: a network that differentiates while it answers could not.
+    with torch.no_grad():
         logits = [model(part) for part in torch.split(inputs, batch_size)]
     parts = [torch.where(each.isfinite().all(dim=1), each.argmax(dim=1), NO_PREDICTION) for each in logits]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64, device=inputs.device)

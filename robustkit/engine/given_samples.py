@@ -124,6 +124,6 @@ def _check_values(batch: Tensor) -> None:
         )
     if low < 0 or high > 1:
         raise DataError(
-            f"images: expected floats in [0, 1], got {float(low):.4g}..{float(high):.4g}",
+            f"images: expected floats in [0, 1], got {float(low):.8g}..{float(high):.8g}",
             range_hint(float(low), float(high)),
         )

@@ -197,7 +197,7 @@ def _attacks(
     if "eps" not in raw:
         raise ConfigError(f"attack '{entry.qualified}' needs an eps", f"for example -a {raw['name']}:eps=8/255")
     source = package_digest(entry)
-    for eps in numbers(raw["eps"], f"{entry.qualified}: eps"):
+    for eps in numbers(raw["eps"], f"{entry.qualified}: eps", "8/255 or [2/255,8/255]"):
         if eps <= 0:
             raise ConfigError(f"{entry.qualified}: eps must be above 0, got {eps:g}", "for example eps=8/255")
         if norm == "linf" and eps > 1:
@@ -251,8 +251,13 @@ def _find(host: Host, kind: str, raw: Mapping[str, Any]) -> list[Entry]:
         raise
 
 
-def numbers(value: Any, where: str) -> list[float]:
+def numbers(value: Any, where: str, example: str = "3, 1..5 or [1,3.5]") -> list[float]:
     """Return one number or several as a list.
+
+    Args:
+        value: what was given.
+        where: what it is, for messages.
+        example: what it may look like, for hints.
 
     Raises:
         ConfigError: there is none, or something else than numbers; `where` begins the message.
@@ -260,11 +265,9 @@ def numbers(value: Any, where: str) -> list[float]:
     items = value if isinstance(value, list | tuple) else [value]
     for item in items:
         if isinstance(item, bool) or not isinstance(item, int | float) or not abs(item) < 1e6:
-            raise ConfigError(
-                f"{where} must be a number, a range or a list, got {item!r}", "for example 3, 1..5 or [1,3.5]"
-            )
+            raise ConfigError(f"{where} must be a number, a range or a list, got {item!r}", f"for example {example}")
     if not items:
-        raise ConfigError(f"{where} is an empty list", "for example 3 or 1..5")
+        raise ConfigError(f"{where} is an empty list", f"for example {example}")
     return [float(item) for item in items]
 
 

@@ -217,7 +217,7 @@ def _verify_batch(problems: _Problems, plan: Plan, cell: Cell, rows: Rows, input
     finite = examples.flatten(1).isfinite().all(dim=1)
     problems.where(~finite, ids, "holds values that are not finite")
     _verify_change(problems, cell.condition.threat_model, rows, clean, examples, finite)
-    with torch.inference_mode():
+    with torch.no_grad():
         logits = model.classifier(examples).double()
     return _verify_answers(problems, ids, logits, labels, finite)
 

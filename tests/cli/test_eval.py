@@ -344,6 +344,12 @@ def test_show_tells_what_is_to_be_said_of_a_model(robustkit: Any, small: Any, tm
     assert "note: model 'small0': no --normalize was given" in robustkit("show", "r").out
 
 
+def test_show_tells_what_is_to_be_said_of_an_attack_once(robustkit: Any, small: Any, tmp_path: Path) -> None:
+    asked = ("-a", "standard:eps=[1/255,2/255],steps=1,queries=1", "--limit", 4, "--trust-samples", 0)
+    assert robustkit("eval", *small.arguments, *asked, "-o", "r").code == 0
+    assert robustkit("show", "r").out.count("attacks/standard: AutoAttack-style") == 1
+
+
 def test_show_says_equal_notes_once_and_of_which_cell_a_single_one_is(
     robustkit: Any, small: Any, tmp_path: Path
 ) -> None:

@@ -12,6 +12,9 @@ from robustkit.engine.data.chunks import chunks
 from robustkit.errors import DataError
 from robustkit.protocols import ImageDataset
 
+_ROUNDING = 1e-4
+"""Floats that are no farther outside than that were meant to be in [0, 1]; no normalisation comes as close."""
+
 
 def check_pixels(dataset: ImageDataset, ids: NDArray[np.int64]) -> None:
     """Raise unless the samples to be used hold uint8, or finite float32 in [0, 1].
@@ -75,7 +78,7 @@ class _Findings:
             )
         if self.first_outside >= 0:
             raise DataError(
-                f"{where}: expected float pixels in [0, 1], got {self.low:.4g}..{self.high:.4g}, "
+                f"{where}: expected float pixels in [0, 1], got {self.low:.8g}..{self.high:.8g}, "
                 f"first outside in sample {self.first_outside}",
                 range_hint(self.low, self.high),
             )
@@ -83,6 +86,8 @@ class _Findings:
 
 def range_hint(low: float, high: float) -> str:
     """Return what floats that leave [0, 1] may be, and what to do about it."""
+    if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        return "rounding may have led out of the range: clip them to [0, 1]"
     if low < 0:
         return "they look normalised: save them before normalisation; the model's mean and std are given with the model"
     if high <= 255 and high > 2:

@@ -24,6 +24,8 @@ RANDOM = {
     False: "the model is randomised: its numbers are those of one draw; switch off its noise, or repeat the run",
 }
 
+NOT_FINITE = "logits that are not finite cannot be compared: see 'finite logits'"
+
 
 def determinism(sight: Sight, precision: str, attacked: bool) -> Check:
     """Return whether the same batch gets the same logits five times.
@@ -35,16 +37,19 @@ def determinism(sight: Sight, precision: str, attacked: bool) -> Check:
     others = [sight.logits() for _ in range(REPEATS - 1)]
     apart = torch.stack([_apart(first, each) for each in others]).amax(dim=0)
     changed = torch.stack([first.argmax(1) != each.argmax(1) for each in others]).any(dim=0)
+    not_finite = int((~first.isfinite().all(dim=1)).sum())
     tolerance = TOLERANCE[precision]
     numbers: dict[str, Number] = {
         "repeats": REPEATS,
         "largest_difference": float(apart.amax()),
         "tolerance": tolerance,
         "predictions_that_change": int(changed.sum()),
+        "not_finite": not_finite,
         "n": len(sight),
     }
     steady = bool((apart <= tolerance).all())
-    return judged("determinism", "pass" if steady else "fail" if attacked else "warn", numbers, RANDOM[attacked])
+    advice = NOT_FINITE if not_finite else RANDOM[attacked]
+    return judged("determinism", "pass" if steady else "fail" if attacked else "warn", numbers, advice)
 
 
 def batch_size(sight: Sight, precision: str) -> Check:

@@ -150,7 +150,7 @@ def _add_attacked(plan: Plan, subject: Subject, sight: Sight, found: Findings) -
         return
     found.checks.append(guarded("unbounded", lambda: unbounded(sight)))
     if not subject.balls:
-        found.checks += not_run(IN_BALL, "no attack has an eps above 0")
+        found.checks += not_run(IN_BALL, "no attack has an eps that float32 can tell from 0")
     for norm, eps in subject.balls:
         try:
             probes = probe_masking(sight, norm, eps, gradient.silent)

@@ -35,9 +35,12 @@ class Ball:
         change = points - self.images
         if self.norm == "linf":
             change = change.clamp(-self.eps, self.eps)
-        else:
-            change = change * (self.eps / length(change)).clamp(max=1)
-        return (self.images + change).clamp(0, 1)
+            return (self.images + change).clamp(0, 1)
+        change = change * (self.eps / length(change)).clamp(max=1)
+        moved = (self.images + change).clamp(0, 1)
+        # Where many values are rounded away from the image, the sum of it all leads out of the ball.
+        outwards = ((moved - self.images).abs() > change.abs()) & ~self.contains(moved).view(-1, 1, 1, 1)
+        return torch.where(outwards, torch.nextafter(moved, self.images), moved)
 
     def direction(self, gradient: Tensor) -> Tensor:
         """Return the step of length 1 in this norm that raises a linear function most; 0 where the gradient is."""
@@ -80,5 +83,6 @@ class Ball:
 
 def length(change: Tensor) -> Tensor:
     """Return (n, 1, 1, 1): the L2 norm of each change, at least 1e-12, so that one can divide by it."""
-    norms: Tensor = torch.linalg.vector_norm(change.flatten(1), dim=1)
+    # Not `vector_norm`, which adds up in one go: for large images it is wrong by more than rounding explains.
+    norms = change.flatten(1).square().sum(dim=1).sqrt()
     return norms.clamp(min=1e-12).view(-1, 1, 1, 1)

@@ -26,7 +26,9 @@ def check_health(sight: Sight, precision: str, attacked: bool) -> Iterator[Check
     if steady.status == "pass":
         yield guarded("batch-size", lambda: answers.batch_size(sight, precision))
     else:
-        yield not_run(["batch-size"], "what the batch does cannot be told from the model's noise")[0]
+        silent = bool(steady.numbers.get("not_finite"))
+        reason = answers.NOT_FINITE if silent else "what the batch does cannot be told from the model's noise"
+        yield not_run(["batch-size"], reason)[0]
     yield guarded("finite-logits", lambda: logits.finite_logits(sight.logits()))
     yield guarded("logits", lambda: logits.are_logits(sight.logits()))
     yield guarded("classes", lambda: logits.classes(sight.logits(), sight.labels))
@@ -52,4 +54,7 @@ def unsteady(checks: Iterable[Check]) -> str:
         "determinism": "the model is randomised: what one probe finds beyond another is noise",
         "batch-size": "answers depend on the batch: what one probe finds beyond another may be due to that",
     }
-    return next((why[check.id] for check in checks if check.id in why and check.status in ("warn", "fail")), "")
+    moving = next((check for check in checks if check.id in why and check.status in ("warn", "fail")), None)
+    if moving is None:
+        return ""
+    return answers.NOT_FINITE if moving.numbers.get("not_finite") else why[moving.id]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ VERSION = 1
 
 EOT = "eot"
 """The tag of attacks that average gradients over a model's randomness."""
+
+RESOLUTION = 1e-7
+"""How far values in [0, 1] have to move for float32 to tell: twice the distance of two numbers below 1, about."""
 
 _COMMON = ("dataset", "view", "samples", "precision", "memory_format", "backend")
 
@@ -54,7 +59,7 @@ def choose_subject(plan: Plan, folder: RunFolder, name: str) -> Subject:
     """Return a model with samples that it gets right, spread evenly over those; without any, with any samples.
 
     Args:
-        plan: of the run.
+        plan: of the run, on images.
         folder: with the records of its clean cells.
         name: of the model.
     """
@@ -63,7 +68,8 @@ def choose_subject(plan: Plan, folder: RunFolder, name: str) -> Subject:
     count = min(plan.config.trust_samples, len(ids))
     chosen = np.asarray(ids[np.arange(count) * len(ids) // max(count, 1)], dtype=np.int64)
     attacks = attacks_of(plan)
-    balls, averaged = _balls(attacks), all(map(_averages, attacks))
+    size = math.prod(cast("Any", plan.dataset).view.shape)
+    balls, averaged = _balls(attacks, size), all(map(_averages, attacks))
     facts = {
         "trust": VERSION,
         "model": plan.models[name].identity,
@@ -95,14 +101,18 @@ def _right(plan: Plan, folder: RunFolder, name: str) -> NDArray[np.int64]:
     return right
 
 
-def _balls(attacks: list[Condition]) -> tuple[tuple[Norm, float], ...]:
-    """Return the largest ball of each norm: what masks gradients shows there, and smaller ones would cost as much."""
+def _balls(attacks: list[Condition], size: int) -> tuple[tuple[Norm, float], ...]:
+    """Return the largest ball of each norm: what masks gradients shows there, and smaller ones would cost as much.
+
+    Balls in which rounding swallows a change of all `size` values of an image are left out: there no loss can rise.
+    """
     largest: dict[Norm, float] = {}
     for condition in attacks:
         model = condition.threat_model
         if model is not None and model.eps > 0:
             largest[model.norm] = max(model.eps, largest.get(model.norm, 0.0))
-    return tuple(largest.items())
+    room = {norm: eps if norm == "linf" else eps / math.sqrt(size) for norm, eps in largest.items()}
+    return tuple((norm, eps) for norm, eps in largest.items() if room[norm] >= RESOLUTION)
 
 
 def _averages(condition: Condition) -> bool:

@@ -60,6 +60,19 @@ def test_l2_projections_and_starts_are_inside(eps, seed, shape):
         assert ((points >= 0) & (points <= 1)).all()
 
 
+@pytest.mark.parametrize("eps", [1e-6, 0.01, 3.0])
+@pytest.mark.parametrize("size", [28, 300])
+def test_an_l2_projection_is_inside_where_all_values_are_rounded_the_same_way(eps, size):
+    """Even images under even changes: nothing cancels, neither the rounding of values nor that of a plain sum."""
+    inputs = torch.linspace(0.05, 0.95, 8).view(8, 1, 1, 1).expand(8, 3, size, size).contiguous()
+    ball = ball_around(inputs, ThreatModel(norm="l2", eps=eps))
+    for points in (ball.project(inputs + 0.3), ball.project(inputs - 0.3)):
+        length = (points.double() - inputs.double()).flatten(1).norm(dim=1)
+        assert (length <= eps * (1 + 1e-6)).all()
+        # A value moves by whole units in the last place, so that small changes are lost; larger ones are not.
+        assert eps < 0.01 or (length >= 0.95 * min(eps, 0.05 * (3 * size * size) ** 0.5)).all()
+
+
 def test_an_l2_projection_is_the_nearest_point_of_the_ball_and_leaves_what_is_inside():
     inputs = torch.full((2, 2), 0.5)
     ball = ball_around(inputs, ThreatModel(norm="l2", eps=0.25))

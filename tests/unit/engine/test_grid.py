@@ -95,6 +95,13 @@ def test_a_wrong_severity_is_refused(host: Host, severity: str) -> None:
         names(host, perturbation=[f"contrast:severity={severity}"])
 
 
+@pytest.mark.parametrize("eps", ["8px", "[]", "true", "inf", "8/0"])
+def test_a_wrong_eps_is_refused_with_one_as_papers_write_it(host: Host, eps: str) -> None:
+    with pytest.raises(ConfigError, match="attacks/pgd: eps") as error:
+        names(host, attack=[f"pgd:eps={eps}"])
+    assert "8/255" in error.value.hint
+
+
 def cells(**changes: Any) -> list[Any]:
     models = changes.pop("models", {"m": {"weights": "w"}})
     return expand_cells(models, [CLEAN], [0], {"dataset": "d", **changes})

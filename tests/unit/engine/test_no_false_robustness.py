@@ -221,3 +221,18 @@ def test_logits_that_are_nan_on_a_clean_image_fail_the_clean_cell(attempt: Try) 
     assert nan.any()
     assert set(records["broken_by"][nan]) <= {"clean", "invalid"}
     assert "clean" in set(records["broken_by"][nan])
+
+
+ADAPTIVE = """
+with torch.enable_grad():
+    y = x.detach().clone().requires_grad_()
+    (slope,) = torch.autograd.grad(self.logits(y).logsumexp(1).sum(), y)
+return self.logits(x + 0.001 * slope.sign())
+""".strip()
+
+
+@pytest.mark.parametrize("attack", ["square:eps=0.1,queries=5", "pgd:eps=0.1,steps=2"])
+def test_a_model_that_differentiates_while_it_answers_is_attacked(attempt: Try, attack: str) -> None:
+    done = attempt(ADAPTIVE, attack, save_examples=True)
+    assert not done.failures
+    assert rows_of(done)[f"attacks/{attack.partition(':')[0]}"]["n"] == 20

@@ -149,6 +149,16 @@ def test_points_outside_go_to_the_nearest_point_of_the_ball(norm, expected):
     assert into_ball(points, inputs, ThreatModel(norm=norm, eps=0.1))[0].tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("eps", [0.01, 3.0])
+def test_points_are_inside_where_all_values_are_rounded_the_same_way(eps):
+    inputs = torch.linspace(0.1, 0.9, 8).view(8, 1, 1, 1).expand(8, 3, 224, 224).contiguous()
+    for change in (0.3, -0.3):
+        points = into_ball(inputs + change, inputs, ThreatModel(norm="l2", eps=eps))
+        length = (points.double() - inputs.double()).flatten(1).norm(dim=1)
+        assert (length <= eps * (1 + 1e-6)).all()
+        assert (length >= 0.95 * eps).all()
+
+
 def test_what_is_no_number_is_replaced_by_the_input():
     inputs = make_images(2, SHAPE)
     points = inputs.clone()

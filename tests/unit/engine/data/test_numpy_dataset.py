@@ -164,7 +164,14 @@ def test_infinite_and_missing_pixels_are_counted():
 
 @pytest.mark.parametrize(
     ("low", "high", "hint"),
-    [(-2.1, 2.6, "normalised"), (0, 255, "divide them by 255"), (0, 1.2, "scaled to"), (0, 999, "scaled")],
+    [
+        (-2.1, 2.6, "normalised"),
+        (-3e-8, 1 + 2e-7, "clip"),
+        (0, 1 + 2e-7, "clip"),
+        (0, 255, "divide them by 255"),
+        (0, 1.2, "scaled to"),
+        (0, 999, "scaled"),
+    ],
 )
 def test_floats_outside_the_range_are_explained(low, high, hint):
     images = np.full((6, 4, 4), 0.5, np.float32)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from robustkit.engine.trust.answers import batch_size, determinism
+from robustkit.engine.trust.health import unsteady
 
 
 def test_a_function_of_the_image_passes(sight: Any, linear: Any) -> None:
@@ -53,4 +54,8 @@ def test_one_sample_has_no_batch(sight: Any, linear: Any) -> None:
 
 
 def test_answers_that_are_not_numbers_do_not_pass(sight: Any, linear: Any) -> None:
-    assert determinism(sight(lambda x: linear(x) * torch.nan), "fp32", True).status == "fail"
+    found = determinism(sight(lambda x: linear(x) * torch.nan), "fp32", True)
+    assert found.status == "fail"
+    assert found.numbers["not_finite"] == 8
+    assert "randomised" not in found.advice
+    assert "not finite" in unsteady([found])

@@ -66,6 +66,14 @@ def test_two_norms_and_several_seeds_and_eps_have_checks_of_their_own(run: Run, 
     assert [check.numbers["eps"] for check in done.checks if check.id == "black-box"] == [0.1]
 
 
+@pytest.mark.parametrize("attack", ["fgsm:eps=1e-8", "fgsm:eps=1e-7,norm=l2"])
+def test_a_ball_that_rounding_swallows_accuses_nobody(run: Run, bundled: Find, attack: str) -> None:
+    checks = found(run(bundled("pgd-at"), "small_plain", attack=[attack]))
+    assert checks["loss-rises"].status == "not run"
+    assert "float32" in checks["loss-rises"].advice
+    assert checks["unbounded"].status == "pass"
+
+
 def test_a_resumed_run_probes_nothing_twice_and_says_the_same(run: Run, bundled: Find) -> None:
     first, again = Watch(), Watch()
     once = run(bundled("standard"), "small_plain", observer=first)

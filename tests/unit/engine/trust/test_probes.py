@@ -78,6 +78,18 @@ def test_steps_along_the_gradient_break_what_can_be_broken(sight: Any, linear: A
     assert bool(((found.when >= 0) == found.broken).all())
 
 
+@pytest.mark.parametrize("eps", [0.01, 3.0])
+@pytest.mark.parametrize("size", [28, 300])
+def test_projections_lie_in_the_l2_ball_where_all_values_are_rounded_the_same_way(eps: float, size: int) -> None:
+    """Even images under even changes: neither the rounding of values cancels nor that of a plain sum."""
+    images = torch.linspace(0.1, 0.9, 8).view(8, 1, 1, 1).expand(8, 3, size, size).contiguous()
+    ball = Ball(images=images, norm="l2", eps=eps)
+    for change in (0.3, -0.3):
+        points = ball.project(images + change)
+        assert bool(ball.contains(points).all())
+        assert bool(((points - images).flatten(1).double().norm(dim=1) >= 0.95 * eps).all())
+
+
 def test_tiny_gradients_still_have_a_direction() -> None:
     ball = Ball(images=torch.zeros(2, 1, 2, 2), norm="l2", eps=1.0)
     gradient = torch.tensor([1e-25, 0.0]).view(2, 1, 1, 1).expand(2, 1, 2, 2)
