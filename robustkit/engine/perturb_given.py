@@ -98,6 +98,8 @@ def _conditions(
     raw = parse_shorthand(text)
     own = levels[0] is None
     if own and "severity" not in raw:
+        # A name that is not known, or an attack's, is the nearer mistake.
+        expand_perturbations([{**raw, "severity": 1}], host, shape)
         raise ConfigError(f"conditions: '{text}' states no severity", f"{_EXAMPLE}, or severity=3")
     found = expand_perturbations([raw if own else {**raw, "severity": list(levels)}], host, shape)
     names = dict.fromkeys(each.component for each in found)

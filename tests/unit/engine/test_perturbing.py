@@ -176,6 +176,7 @@ def with_value(value: float) -> NDArray[Any]:
     ("error", "message", "hint", "call"),
     [
     (ConfigError, "unknown perturbation 'fogg'", "did you mean 'fog'", (IMAGES, "fogg:severity=1")),
+    (ConfigError, "unknown perturbation 'fogg'", "did you mean 'fog'", (IMAGES, "fogg")),
     (ConfigError, "severity must lie in 0..5, got 6", "severity=1..5", (IMAGES, "fog:severity=6")),
     (ConfigError, "severity must lie in 0..5, got -1", "", (IMAGES, "fog", {"severity": -1})),
     (ConfigError, "severity must be a number.*got nan", "", (IMAGES, "fog", {"severity": [1, float("nan")]})),
