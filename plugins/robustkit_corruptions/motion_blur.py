@@ -154,16 +154,19 @@ def _along(path: Line, field: Tensor, sums: torch.dtype) -> Tensor:
         padded = functional.pad(planes, (left, right, top, bottom + 1), mode="replicate")
         flat, stride = padded.flatten(1).numpy(), padded.shape[3]
         numbers = height * stride
-        total = torch.zeros(len(planes), numbers, dtype=sums)
+        total = torch.zeros(len(planes), numbers, dtype=torch.float64)
         for start, end in runs(len(planes), numbers):
             part = total.numpy()[:, start:end]
-            # The product is in double precision; what is held may be less.
-            product = np.empty(part.shape)
+            product, single = np.empty(part.shape), np.empty(part.shape, dtype=np.float32)
             for weight, down, across in zip(*path, strict=True):
                 shift = (top + down) * stride + left + across
                 np.multiply(flat[:, start + shift : end + shift], weight, out=product)
-                np.add(part, product, out=part, casting="same_kind")
-        return total.view(len(planes), 1, height, stride)[..., :width]
+                np.add(part, product, out=part)
+                if sums == torch.float32:
+                    # There and back is faster than a sum of two precisions.
+                    single[...] = part
+                    part[...] = single
+        return total.view(len(planes), 1, height, stride)[..., :width].to(sums)
 
     return by_planes(field, averaged)
 

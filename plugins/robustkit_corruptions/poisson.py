@@ -54,14 +54,25 @@ def photon_counts(values: Tensor, photons: float, uniforms: Tensor) -> Tensor:
 
 
 def _tabulated(levels: Tensor, known: Table, uniforms: Tensor) -> Tensor:
-    cells = (uniforms * _CELLS).to(torch.int64)
-    counts = known.counts.gather(0, cells.add_(levels, alpha=_CELLS))
+    cells = (uniforms * _CELLS).to(torch.int64).add_(levels, alpha=_CELLS)
+    counts = known.counts.gather(0, cells)
     several = _positions(counts < 0)
-    found, of, u = -1 - counts[several].to(torch.int64), levels[several], uniforms[several]
-    while bool((more := known.below[of, found] <= u).any()):
-        found += more
-    counts[several] = found.to(counts.dtype)
+    of, u, cells = levels[several], uniforms[several], cells[several]
+    low, high = _first(counts[several]), _first(known.counts[(cells + 1).clamp_(max=len(known.counts) - 1)])
+    # No count lies above the first one of the next interval, and in a level's last interval none above the largest.
+    high = torch.where((cells + 1) % _CELLS == 0, known.below.shape[1] - 1, high)
+    while bool((low < high).any()):
+        middle = (low + high) // 2
+        reached = known.below[of, middle] > u
+        low, high = torch.where(reached, low, middle + 1), torch.where(reached, middle, high)
+    counts[several] = low.to(counts.dtype)
     return counts.to(torch.float64)
+
+
+def _first(counts: Tensor) -> Tensor:
+    """Return the first count of each interval, int64, from what a table holds."""
+    wide = counts.to(torch.int64)
+    return torch.where(wide < 0, -1 - wide, wide)
 
 
 def _positions(marked: Tensor) -> Tensor:

@@ -145,8 +145,8 @@ class _Binned:
 
     def sums(self, counts: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return gaps, right samples and samples of each bin that is not empty, (R, bins) each for (R, n) counts."""
-        weighted = (counts * (self.right - self.confidence), counts * self.right, counts)
-        gaps, right, sizes = (self.segments.sums(each) for each in weighted)
+        columns = np.stack([self.right - self.confidence, self.right, np.ones(self.n)], axis=1)
+        gaps, right, sizes = self.segments.sums(counts, columns)
         return gaps, right, sizes
 
 

@@ -30,10 +30,15 @@ class Segments:
         groups, starts = np.unique(group[order], return_index=True)
         return cls(order=order, starts=starts, groups=groups)
 
-    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return (..., groups) sums of (..., n) values.
+    def sums(self, counts: NDArray[Any], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (k, ..., groups) sums of (n, k) columns over each group, a sample as often as (..., n) counts say.
 
-        >>> Segments.of(np.array([1, 0, 1])).sums(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).tolist()
-        [[2.0, 4.0], [5.0, 10.0]]
+        >>> halves = Segments.of(np.array([1, 0, 1]))
+        >>> halves.sums(np.array([[1, 1, 1], [0, 2, 1]]), np.array([[1.0], [2.0], [3.0]])).tolist()
+        [[[2.0, 4.0], [4.0, 3.0]]]
         """
-        return np.asarray(np.add.reduceat(values[..., self.order].astype(np.float64), self.starts, axis=-1))
+        ends = [*self.starts[1:], len(self.order)]
+        counts, columns = counts[..., self.order], columns[self.order]
+        # A product of matrices a group: several times as fast as products with the counts that are then added up.
+        found = [counts[..., start:end] @ columns[start:end] for start, end in zip(self.starts, ends, strict=True)]
+        return np.moveaxis(np.stack(found, axis=-2), -1, 0)
