@@ -37,7 +37,7 @@ class GaussianNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
         (sigma,) = constants
-        return values.add_(drawn * sigma)
+        return values.add_(drawn, alpha=sigma)
 
 
 class SpeckleNoise(Corruption):
@@ -62,7 +62,7 @@ class SpeckleNoise(Corruption):
     def degrade(self, values: Tensor, drawn: Tensor, constants: Row) -> Tensor:
         """Return the noisy values; any number of channels."""
         (sigma,) = constants
-        return (drawn * sigma).mul_(values).add_(values)
+        return torch.addcmul(values, values, drawn, value=sigma)
 
 
 class ShotNoise(Corruption):

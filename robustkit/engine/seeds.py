@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,7 +93,7 @@ class Keys:
     def normal(self, *shape: int, bits: Bits = 53) -> Tensor:
         """Return (N, *shape) float64, standard normal.
 
-        By Box and Muller (1958). Devices may differ in the last bits, as their logarithms and cosines do.
+        By Box and Muller (1958). Devices may differ in the last bits, as their logarithms and tangents do.
 
         Args:
             shape: of each sample's numbers.
@@ -102,10 +103,13 @@ class Keys:
         pairs = self._unit(n + n % 2, bits)
         radius, angle = pairs.chunk(2, dim=1)
         # In place: for a large field, half of the time would go into new memory.
-        length = (1 - radius).log_().mul_(-2).sqrt_()
-        sine = angle.mul_(2 * math.pi).sin()
-        torch.mul(length, angle.cos_(), out=radius)
-        torch.mul(length, sine, out=angle)
+        length = _map_("sqrt", _map_("log", 1 - radius).mul_(-2))
+        # Sine and cosine from the tangent of half the angle: one function, not two.
+        half = _map_("tan", angle.mul_(math.pi))
+        square = half.square()
+        length.div_(square + 1)
+        torch.mul(half, length, out=angle).mul_(2)
+        torch.mul(square.neg_().add_(1), length, out=radius)
         return pairs[:, :n].reshape(len(self), *shape)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
@@ -129,3 +133,13 @@ class Keys:
         name = [self.seed, self.stream, self.version, self.replicate, list(self.path)]
         digest = sha256(json.dumps(name, separators=(",", ":")).encode()).digest()
         return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
+
+
+def _map_(name: Literal["log", "sqrt", "tan"], values: Tensor) -> Tensor:
+    """Return the function of the values, in place."""
+    if values.device.type != "cpu" or torch.backends.cpu.get_cpu_capability() != "AVX512":
+        mapped: Tensor = getattr(values, f"{name}_")()
+        return mapped
+    # numpy has these functions for the widest instructions, and is two to four times as fast there.
+    getattr(np, name)(values.numpy(), out=values.numpy())
+    return values
