@@ -34,7 +34,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,20 +57,28 @@ Starts = Callable[[int], Tensor]
 """From the number of a run, from 0, to the points (n, …), one an image, that it starts from."""
 
 
-class Attack(Protocol):
-    """From a model, images, labels, a threat model, a seed and perhaps starting points to adversarial images."""
+@dataclass(frozen=True)
+class Trial:
+    """What an attack is given; it returns (n, …) images, broken or not.
 
-    def __call__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        threat_model: ThreatModel,
-        seed: int,
-        starts: Starts | None = None,
-    ) -> Tensor:
-        """Return (n, …) images, broken or not."""
-        ...
+    Attributes:
+        model: under attack.
+        images: (n, …) in [0, 1].
+        labels: (n,) int64.
+        threat_model: norm and eps.
+        seed: of the attack's random numbers.
+        starts: where to start from, for attacks that can be told.
+    """
+
+    model: nn.Module
+    images: Tensor
+    labels: Tensor
+    threat_model: ThreatModel
+    seed: int = 0
+    starts: Starts | None = None
+
+
+Attack = Callable[[Trial], Tensor]
 
 
 @dataclass(frozen=True)
@@ -300,7 +308,7 @@ def run(
     """Return what an attack makes of a problem; what libraries print is not shown."""
     with contextlib.redirect_stdout(io.StringIO()):
         images, labels = problem.images.clone(), problem.labels.clone()
-        return attack(problem.model, images, labels, threat_model, seed, starts).detach()
+        return attack(Trial(problem.model, images, labels, threat_model, seed, starts)).detach()
 
 
 def count_passes(attack: Attack, problem: Problem, threat_model: ThreatModel) -> tuple[float, float]:
@@ -337,79 +345,54 @@ def prepare(text: str, problem: Problem, threat_model: ThreatModel, host: Host) 
     implementation = host.build(entry, params)
     keys = Keys(seed=0, stream=entry.qualified, version=1, ids=torch.arange(len(problem.images)))
 
-    def attack(
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        threat_model: ThreatModel,
-        seed: int,
-        starts: Starts | None = None,  # noqa: ARG001 - it draws its own
-    ) -> Tensor:
-        assert isinstance(model, Classifier)
+    def attack(trial: Trial) -> Tensor:
+        assert isinstance(trial.model, Classifier)
         assault = Assault(attack=implementation, name=entry.qualified, threat_model=threat_model, batch_size=BATCH)
-        return attack_samples(assault, model, images, labels, replace(keys, seed=seed)).inputs
+        return attack_samples(assault, trial.model, trial.images, trial.labels, replace(keys, seed=trial.seed)).inputs
 
     return attack, keys
 
 
-def foolbox_pgd(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    threat_model: ThreatModel,
-    seed: int,
-    starts: Starts | None = None,
-) -> Tensor:
+def foolbox_pgd(trial: Trial) -> Tensor:
     """PGD by Foolbox."""
     import eagerpy
     import foolbox
 
-    torch.manual_seed(seed)
-    kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[threat_model.norm]
-    step = 2.5 * threat_model.eps / STEPS
+    torch.manual_seed(trial.seed)
+    kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[trial.threat_model.norm]
+    step = 2.5 * trial.threat_model.eps / STEPS
     attack = kind(abs_stepsize=step, steps=STEPS, random_start=True)
-    if starts:
-        attack.get_random_start = lambda inputs, epsilon: eagerpy.astensor(starts(0))  # noqa: ARG005
-    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
-    found: Tensor = attack(wrapped, images, labels, epsilons=threat_model.eps)[1]
+    if trial.starts:
+        start = eagerpy.astensor(trial.starts(0))
+        attack.get_random_start = lambda inputs, epsilon: start  # noqa: ARG005
+    wrapped = foolbox.PyTorchModel(trial.model, bounds=(0, 1), device=trial.images.device)
+    found: Tensor = attack(wrapped, trial.images, trial.labels, epsilons=trial.threat_model.eps)[1]
     return found
 
 
-def torchattacks_pgd(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    threat_model: ThreatModel,
-    seed: int,
-    starts: Starts | None = None,  # noqa: ARG001 - it takes none
-) -> Tensor:
+def torchattacks_pgd(trial: Trial) -> Tensor:
     """PGD by torchattacks."""
     import torchattacks
 
-    torch.manual_seed(seed)
-    kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[threat_model.norm]
-    step = 2.5 * threat_model.eps / STEPS
-    found: Tensor = kind(model, eps=threat_model.eps, alpha=step, steps=STEPS, random_start=True)(images, labels)
+    torch.manual_seed(trial.seed)
+    kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[trial.threat_model.norm]
+    step = 2.5 * trial.threat_model.eps / STEPS
+    found: Tensor = kind(trial.model, eps=trial.threat_model.eps, alpha=step, steps=STEPS, random_start=True)(
+        trial.images, trial.labels
+    )
     return found
 
 
 def torchattacks(kind: str, **parameters: Any) -> Attack:
     """Return another attack by torchattacks, with one restart."""
 
-    def attack(
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        threat_model: ThreatModel,
-        seed: int,
-        starts: Starts | None = None,  # noqa: ARG001 - it takes none
-    ) -> Tensor:
+    def attack(trial: Trial) -> Tensor:
         import torchattacks as library
 
         more = {"n_classes": 10} if kind in ("APGDT", "FAB") else {}
-        common = {"norm": {"linf": "Linf", "l2": "L2"}[threat_model.norm], "eps": threat_model.eps}
-        made = getattr(library, kind)(model, **common, n_restarts=1, seed=seed, **parameters, **more)
-        found: Tensor = made(images, labels)
+        common = {"norm": {"linf": "Linf", "l2": "L2"}[trial.threat_model.norm], "eps": trial.threat_model.eps}
+        made = getattr(library, kind)(trial.model, **common, n_restarts=1, seed=trial.seed, **parameters, **more)
+        found: Tensor = made(trial.images, trial.labels)
         return found
 
     return attack
@@ -418,28 +401,28 @@ def torchattacks(kind: str, **parameters: Any) -> Attack:
 def reference(name: str) -> Attack:
     """Return AutoAttack's reference code: one member, or the version `standard`."""
 
-    def attack(
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        threat_model: ThreatModel,
-        seed: int,
-        starts: Starts | None = None,
-    ) -> Tensor:
+    def attack(trial: Trial) -> Tensor:
         from pyautoattack import AutoAttack
 
-        norm = {"linf": "Linf", "l2": "L2"}[threat_model.norm]
+        norm = {"linf": "Linf", "l2": "L2"}[trial.threat_model.norm]
         version = "standard" if name == "standard" else "custom"
-        made = AutoAttack(model, norm=norm, eps=threat_model.eps, seed=seed, version=version, device=images.device)
+        made = AutoAttack(
+            trial.model,
+            norm=norm,
+            eps=trial.threat_model.eps,
+            seed=trial.seed,
+            version=version,
+            device=trial.images.device,
+        )
         if name != "standard":
             made.attacks_to_run = [name]
             made.apgd.n_restarts = made.fab.n_restarts = made.apgd_targeted.n_restarts = 1
             made.apgd_targeted.n_target_classes = made.fab.n_target_classes = 9
             made.square.n_queries = 5000
-        if starts:
+        if trial.starts:
             for member in (made.apgd, made.apgd_targeted):
-                start_from(member, images.clone(), starts)
-        found = made.run_standard_evaluation(images, labels, batch_size=len(images))
+                start_from(member, trial.images.clone(), trial.starts)
+        found = made.run_standard_evaluation(trial.images, trial.labels, batch_size=len(trial.images))
         return found[0] if isinstance(found, tuple) else found
 
     return attack
