@@ -75,7 +75,7 @@ def _in_lanes(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     eight planes at a time are what a CPU enlarges fastest, by far, and in the same way whatever the batch.
     """
     planes = values.flatten(0, 1)
-    size = max(1, _TOGETHER // (_LANES * planes[0].numel())) * _LANES
+    size = max(1, _TOGETHER // (_LANES * values.shape[2:].numel())) * _LANES
     found = torch.empty_like(planes)
     for start in range(0, len(planes), size):
         some = planes[start : start + size]
